@@ -1,0 +1,21 @@
+"""`python -m simtouch` lists the verbs."""
+
+import simtouch
+
+VERBS = {
+    "generate": "make a stream of touch: images and true labels",
+    "benchmark": "time every sensor, stage by stage",
+    "preview": "draw the contact sheet of a stream",
+}
+
+
+def main() -> None:
+    """Print what simtouch can do."""
+    print(f"simtouch {simtouch.__version__}: a simulated vision-based touch sensor\n")
+    for verb, what in VERBS.items():
+        print(f"  python -m simtouch.{verb:<10} {what}")
+    print("\nEach of them explains itself with --help.")
+
+
+if __name__ == "__main__":
+    main()

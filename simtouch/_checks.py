@@ -1,0 +1,99 @@
+"""Argument checks: a value in, the same value as an array out, or an error that says what was wanted and what came."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+class SimtouchError(Exception):
+    """An error a user can act on. The command line shows its one sentence and ends with exit code 2."""
+
+
+class ShapeError(SimtouchError, ValueError):
+    """An array has another shape than the one that was asked for."""
+
+
+class ArgumentError(SimtouchError, ValueError):
+    """A value is outside what the argument accepts."""
+
+
+class UnknownNameError(SimtouchError, KeyError):
+    """A name that no table knows; the message lists the known ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class MissingExtraError(SimtouchError, ImportError):
+    """An optional dependency is missing; the message names the `pip install` line."""
+
+
+def as_array(name: str, value, axes: str, dtype=np.float32, **sizes: int) -> np.ndarray:
+    """Return `value` as a finite, C-contiguous array of the wanted shape.
+
+    Args:
+        name: Argument name, for the message.
+        value: Anything `numpy.asarray` accepts.
+        axes: Wanted shape, one word an axis: "H W 3"; a number is a fixed size.
+        dtype: Wanted type.
+        **sizes: Sizes already known for named axes, as `H=240`.
+
+    Raises:
+        ShapeError: The number of axes, or a size, differs.
+        ArgumentError: A value is not a finite number.
+    """
+    try:
+        array = np.ascontiguousarray(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"`{name}` must hold numbers; got {type(value).__name__}.") from error
+    names = axes.split()
+    wanted = [int(n) if n.isdigit() else sizes.get(n) for n in names]
+    fits = array.ndim == len(names) and all(w is None or w == s for w, s in zip(wanted, array.shape, strict=True))
+    if not fits:
+        known = "".join(f", {k}={v}" for k, v in sizes.items())
+        raise ShapeError(f"`{name}` must have shape ({', '.join(names)}){known}; got {array.shape}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ArgumentError(f"`{name}` must be finite; it holds NaN or infinity.")
+    return array
+
+
+def as_number(name: str, value, *, above=None, at_least=None, below=None, at_most=None) -> float:
+    """Return `value` as a finite float inside the given bounds, or raise `ArgumentError`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"`{name}` must be a number; got {value!r}.") from error
+    bounds = [(above, number.__gt__, ">"), (at_least, number.__ge__, ">="), (below, number.__lt__, "<"), (at_most, number.__le__, "<=")]
+    wanted = " and ".join(f"{sign} {bound:g}" for bound, _, sign in bounds if bound is not None)
+    if not np.isfinite(number) or not all(holds(float(bound)) for bound, holds, _ in bounds if bound is not None):
+        raise ArgumentError(f"`{name}` must be a finite number{' ' + wanted if wanted else ''}; got {number:g}.")
+    return number
+
+
+def as_pose(name: str, value) -> np.ndarray:
+    """Return a rigid transform as float64, shape (4, 4); refuse scale, shear, mirrors and NaN."""
+    pose = as_array(name, value, "4 4", np.float64)
+    rotation = pose[:3, :3]
+    rigid = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6) and np.linalg.det(rotation) > 0
+    if not rigid or not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-9):
+        raise ArgumentError(f"`{name}` must be a rigid transform (rotation and translation, last row 0 0 0 1); got\n{pose}")
+    return pose
+
+
+def pick(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """Return `known[name]`, or raise `UnknownNameError` that lists the known names."""
+    if name in known:
+        return known[name]
+    raise UnknownNameError(unknown_name(kind, name, known))
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """One sentence about an unknown name, with the nearest known one and all known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    return f"`{name}` is not a known {kind}.{hint} Known: {', '.join(names)}."

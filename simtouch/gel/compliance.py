@@ -1,0 +1,142 @@
+"""Surface compliance of an elastic layer bonded to a rigid base: tractions on the surface in, displacements of the surface out.
+
+A layer of thickness t, shear modulus G = E / 2(1 + nu), loaded by p (pressure, pushing the surface down) and tau = (tau_x, tau_y),
+moves by w = -u_z and (u_x, u_y). Per wavevector k = |k| (c, s), K = k t, hats for Fourier coefficients:
+
+    w_hat   =  c_zz p_hat + i c_zl (c tau_x_hat + s tau_y_hat)                                                     (1)
+    u_x_hat = -i c_zl c p_hat + c_xx tau_x_hat + c_xy tau_y_hat,   u_y_hat alike                                   (2)
+    c_xx = c_ll c^2 + c_tt s^2,   c_yy = c_ll s^2 + c_tt c^2,   c_xy = (c_ll - c_tt) c s                            (3)
+
+    D    = (3 - 4 nu) cosh 2K + 2 K^2 + 5 - 12 nu + 8 nu^2
+    c_zz = (1 - nu) [(3 - 4 nu) sinh 2K - 2K] / (G k D),    c_ll = (1 - nu) [(3 - 4 nu) sinh 2K + 2K] / (G k D)      (4)
+    c_zl = [2 K^2 - (3 - 4 nu)(1 - 2 nu)(cosh 2K - 1)] / (2 G k D),    c_tt = tanh K / (G k)
+
+Closed forms of the layer's Navier equations; `tests/reference/layer.py` solves those equations themselves. Inside `gel/` lengths are
+mm and stresses MPa (N/mm^2); `gel/layer.py` converts.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft as sfft
+
+_HALF_SPACE_FROM = 20.0  # K beyond which a layer cannot be told from a half-space: 2K^2/cosh 2K < 1e-14
+
+
+def layer_compliance(k: np.ndarray, thickness: float, modulus: float, poisson: float) -> tuple[np.ndarray, ...]:
+    """Return c_zz, c_ll, c_zl, c_tt of (4) [mm/MPa] for wavenumbers `k` >= 0 [1/mm]; the limits at k = 0 and at large k included."""
+    nu, shear = poisson, modulus / (2 * (1 + poisson))
+    k = np.asarray(k, float)
+    safe = np.where(k > 0, k, 1.0)
+    K = np.minimum(safe * thickness, _HALF_SPACE_FROM)
+    # Everything over cosh 2K, so that nothing overflows.
+    sech, tanh = 1 / np.cosh(2 * K), np.tanh(2 * K)
+    D = (3 - 4 * nu) + (2 * K**2 + 5 - 12 * nu + 8 * nu**2) * sech
+    c_zz = (1 - nu) * ((3 - 4 * nu) * tanh - 2 * K * sech) / (shear * safe * D)
+    c_ll = (1 - nu) * ((3 - 4 * nu) * tanh + 2 * K * sech) / (shear * safe * D)
+    c_zl = (2 * K**2 * sech - (3 - 4 * nu) * (1 - 2 * nu) * (1 - sech)) / (2 * shear * safe * D)
+    c_tt = np.tanh(K) / (shear * safe)
+    lame = modulus * nu / ((1 + nu) * (1 - 2 * nu))
+    rest = (thickness / (lame + 2 * shear), thickness / shear, 0.0, thickness / shear)
+    return tuple(np.where(k > 0, c, c_0) for c, c_0 in zip((c_zz, c_ll, c_zl, c_tt), rest, strict=True))
+
+
+class Compliance:
+    """A 3x3 surface compliance between the cells of a grid: convolutions of (h, w) maps without wrap-around.
+
+    Made from real-space tables over the offsets -h..h-1, -w..w-1; each convolution is one on a (2h, 2w) circulant.
+    """
+
+    def __init__(self, shape: tuple[int, int], tables: np.ndarray, dtype=np.float64):
+        """`tables` are zz, xx, yy, xy (even kernels) and zx, zy (odd, u = zx * p) [mm/MPa], float64, shape (6, 2h, 2w)."""
+        h, w = self.shape = shape
+        self.dtype, self._tables = np.dtype(dtype), tables
+        spectra = np.fft.rfft2(tables)
+        # The part dropped from an odd kernel is the unpaired Nyquist line.
+        self.zz, self.xx, self.yy, self.xy = spectra[:4].real.astype(dtype)
+        self.zx, self.zy = spectra[4:].imag.astype(dtype)
+        positive = self.zz > 0
+        self.stiffness = np.where(positive, 1 / np.where(positive, self.zz, 1), 0).astype(dtype)
+        self._windows: dict[tuple[int, int], Compliance] = {shape: self}
+
+    def window(self, shape: tuple[int, int]) -> "Compliance":
+        """The same compliance between the cells of a smaller grid; kept, because contacts come back to the same sizes."""
+        if shape not in self._windows:
+            rows, cols = (_offsets(n) % m for n, m in zip(shape, self._tables.shape[1:], strict=True))
+            self._windows[shape] = Compliance(shape, self._tables[:, rows[:, None], cols[None, :]], self.dtype)
+        return self._windows[shape]
+
+    def sink(self, pressure: np.ndarray) -> np.ndarray:
+        """w that pressure alone causes, (h, w): the c_zz part of (1)."""
+        return self._back(self.zz * self._spectrum(pressure))
+
+    def sink_inverse(self, sink: np.ndarray) -> np.ndarray:
+        """Roughly the pressure that causes `sink`, (h, w): 1 / c_zz where that is finite and positive."""
+        return self._back(self.stiffness * self._spectrum(sink))
+
+    def drag(self, shear: np.ndarray) -> np.ndarray:
+        """(u_x, u_y) that shear traction alone causes, (2, h, w): the tau part of (2)."""
+        x, y = self._spectrum(shear)
+        return self._back(np.stack([self.xx * x + self.xy * y, self.xy * x + self.yy * y]))
+
+    def sink_by_shear(self, shear: np.ndarray) -> np.ndarray:
+        """w that shear traction alone causes, (h, w): the tau part of (1), the transpose of what pressure does to (u_x, u_y)."""
+        x, y = self._spectrum(shear)
+        return self._back(-1j * (self.zx * x + self.zy * y))
+
+    def spread(self, pressure: np.ndarray) -> np.ndarray:
+        """(u_x, u_y) that pressure alone causes, (2, h, w): the p part of (2). It moves markers sideways on a press."""
+        spectrum = 1j * self._spectrum(pressure)
+        return self._back(np.stack([self.zx * spectrum, self.zy * spectrum]))
+
+    def displace(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """All of (1) and (2) at once: (u_x, u_y, w), (3, h, w)."""
+        p = self._spectrum(pressure)
+        x, y = self._spectrum(shear)
+        u_x = 1j * self.zx * p + self.xx * x + self.xy * y
+        u_y = 1j * self.zy * p + self.xy * x + self.yy * y
+        return self._back(np.stack([u_x, u_y, self.zz * p - 1j * (self.zx * x + self.zy * y)]))
+
+    def _spectrum(self, field: np.ndarray) -> np.ndarray:
+        # Along the rows first: the rows of padding are zero and need no transform.
+        h, w = self.shape
+        return sfft.fft(sfft.rfft(field, 2 * w, axis=-1), 2 * h, axis=-2, overwrite_x=True)
+
+    def _back(self, spectrum: np.ndarray) -> np.ndarray:
+        h, w = self.shape
+        return sfft.irfft(sfft.ifft(spectrum, axis=-2, overwrite_x=True)[..., :h, :], 2 * w, axis=-1)[..., :w]
+
+
+def _offsets(n: int) -> np.ndarray:
+    """0, 1, ..., n - 1, -n, ..., -1: cell offsets in the order of a circulant."""
+    return np.fft.fftfreq(2 * n, 1 / (2 * n)).astype(int)
+
+
+@lru_cache(maxsize=16)
+def layer_on_grid(
+    shape: tuple[int, int], spacing: float, thickness: float, modulus: float, poisson: float, *, box: int = 4, dtype=np.float64
+) -> Compliance:
+    """Compliance of an infinite layer between the cells of a grid.
+
+    Shear reaches far: a periodic box 1.2 times the window gives 7 % too much of it. So real-space tables are made once on a box
+    `box` times the window (more where that leaves less than sixteen thicknesses between a window and its next image) and the
+    offsets within the window kept: convolution with them is exact on the window.
+
+    Args:
+        shape: Rows and columns of the window (h, w).
+        spacing: Cell size [mm].
+        thickness, modulus, poisson: Layer thickness [mm], Young's modulus [MPa], Poisson ratio.
+        box: Periodic box over window; 8 instead of 4 moves markers by 3e-8 mm.
+        dtype: Type of the spectra, and so of every convolution.
+    """
+    box = max(box, int(np.ceil(1 + 16 * thickness / (min(shape) * spacing))))
+    size = tuple(box * n for n in shape)
+    k_y = 2 * np.pi * np.fft.fftfreq(size[0], spacing)[:, None]
+    k_x = 2 * np.pi * np.fft.rfftfreq(size[1], spacing)[None, :]
+    k = np.hypot(k_x, k_y)
+    c_zz, c_ll, c_zl, c_tt = layer_compliance(k, thickness, modulus, poisson)
+    unit = np.where(k > 0, k, 1.0)
+    c, s = np.where(k > 0, k_x, 1.0) / unit, k_y / unit  # at k = 0 any direction will do, but it must be one
+    spectra = (c_zz, c_ll * c**2 + c_tt * s**2, c_ll * s**2 + c_tt * c**2, (c_ll - c_tt) * c * s, -1j * c_zl * c, -1j * c_zl * s)
+    kept = np.ix_(*(_offsets(n) % m for n, m in zip(shape, size, strict=True)))
+    return Compliance(shape, np.stack([np.fft.irfft2(spectrum, size)[kept] for spectrum in spectra]), dtype)

@@ -1,0 +1,64 @@
+"""The baseline to compare with: a blurred height map, what simulators without mechanics call a gel. Overlap in, surface out.
+
+    z = -blur(max(d, 0)), with the touched surface put back after each of a pyramid of Gaussian blurs                (1)
+    p = k max(d, 0),   k = E (1 - nu) / ((1 + nu)(1 - 2 nu) t)                                                       (2)
+
+d is the overlap. (1) has no bulge, no shear and no memory; (2) is a bed of springs with the layer's oedometric stiffness, which for
+small indenters gives the wrong force by -2 to +287 % against the elastic layer. Use it for comparisons only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from simtouch._checks import as_array
+from simtouch.gel.surface import GelSurface
+from simtouch.sensors.spec import SensorSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembraneConfig:
+    """Shape of the blur."""
+
+    blur_m: tuple[float, ...] = (1.2e-3, 0.6e-3, 0.3e-3)
+    """Standard deviations of the pyramid, wide to narrow [m]."""
+
+
+class MembraneGel:
+    """Blurred height map of one sensor; it has no state."""
+
+    def __init__(self, spec: SensorSpec, config: MembraneConfig = MembraneConfig()):
+        gel, nu = spec.gel, spec.gel.poisson_ratio
+        self._stiffness_pa_m = gel.youngs_modulus_pa * (1 - nu) / ((1 + nu) * (1 - 2 * nu) * gel.thickness_m)
+        self._blur_cells = [blur / spec.gel_grid.spacing_m for blur in config.blur_m]
+        self._cell_area = spec.gel_grid.spacing_m**2
+        self._shape = spec.gel.grid_shape
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def step(self, overlap_m: np.ndarray, motion_m: np.ndarray) -> GelSurface:
+        """See `GelModel.step`; `motion_m` changes nothing."""
+        h, w = self._shape
+        d = np.maximum(as_array("overlap_m", overlap_m, "h w", np.float32, h=h, w=w), 0)
+        depth = d
+        for sigma in self._blur_cells:
+            depth = np.where(d > 0, d, gaussian_filter(depth, sigma, mode="nearest"))
+        displacement = np.zeros((h, w, 3), np.float32)
+        displacement[..., 2] = -gaussian_filter(depth, self._blur_cells[-1] / 2, mode="nearest")
+        return GelSurface(
+            normal_traction_pa=(d * self._stiffness_pa_m).astype(np.float32),
+            shear_traction_pa=np.zeros((h, w, 2), np.float32),
+            displacement_m=displacement,
+            slides=np.zeros((h, w), bool),
+            follows_indenter=False,
+        )
+
+    def normal_force_n(self, overlap_m: np.ndarray) -> float:
+        """See `GelModel.normal_force_n`: the sum of (2)."""
+        return float(np.maximum(overlap_m, 0).sum(dtype=np.float64)) * self._stiffness_pa_m * self._cell_area
+
+    def fresh_force_n(self, overlap_m: np.ndarray) -> float:
+        """See `GelModel.fresh_force_n`: springs remember nothing."""
+        return self.normal_force_n(overlap_m)

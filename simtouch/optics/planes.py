@@ -1,0 +1,59 @@
+"""How images lie in memory between kernels: rows of float32, padded so that no tap and no tile needs a test.
+
+Kernels work on tiles of a row: they compute a tile into a local vector, then copy it out. Taichi reads the address of an array
+anew after every store into one, and that keeps the compiler from using vector instructions; a local vector does not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simtouch._taichi import ti
+
+PAD = 8
+TILE = 32
+"""Columns a kernel computes at once."""
+
+Tile = ti.types.vector(TILE, ti.f32)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Layout of planes of H rows: `PAD` columns, the W columns of the image filled up to whole tiles, `PAD` more."""
+
+    rows: int
+    cols: int
+
+    @property
+    def stride(self) -> int:
+        """Floats from one row to the next."""
+        return -(-self.cols // TILE) * TILE + 2 * PAD
+
+    def new(self, count: int) -> np.ndarray:
+        """Planes of zeros, float32, shape (count, H, stride)."""
+        return np.zeros((count, self.rows, self.stride), np.float32)
+
+    def inner(self, planes: np.ndarray) -> np.ndarray:
+        """View of the image part, shape (..., H, W)."""
+        return planes[..., PAD : PAD + self.cols]
+
+    def extend(self, planes: np.ndarray) -> None:
+        """Repeat the first and last column into the padding."""
+        last = PAD + self.cols
+        planes[..., :PAD] = planes[..., PAD : PAD + 1]
+        planes[..., last:] = planes[..., last - 1 : last]
+
+    def extend_linearly(self, planes: np.ndarray) -> None:
+        """As `extend`, but the columns next to the image go on with the slope at its rim."""
+        self.extend(planes)
+        last = PAD + self.cols
+        planes[..., PAD - 1] += planes[..., PAD] - planes[..., PAD + 1]
+        planes[..., last] += planes[..., last - 1] - planes[..., last - 2]
+
+    def padded(self, maps: np.ndarray) -> np.ndarray:
+        """Copy maps, shape (..., H, W), into new planes with repeated rims, shape (count, H, stride)."""
+        maps = np.asarray(maps, np.float32).reshape(-1, self.rows, self.cols)
+        planes = self.new(len(maps))
+        self.inner(planes)[:] = maps
+        self.extend(planes)
+        return planes

@@ -1,0 +1,90 @@
+"""Physical optics of a sensor: gel surface in, tactile image out.
+
+    I = clip(B + D),   D = E(surface, shear) - E(rest)                                       (1)
+
+Both E come from the same kernels, so D is exactly 0 at rest. The order is that of the light: shadows (`shadow.py`), colour
+response (`response.py`), dots (`dots.py`), then lens and chip (`camera.py`); 8 bits last.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simtouch._checks import as_array
+from simtouch.optics.camera import Exposure, noise_key
+from simtouch.optics.dots import Dots
+from simtouch.optics.lights import light_field, vignetting
+from simtouch.optics.planes import Planes
+from simtouch.optics.response import Response
+from simtouch.optics.shadow import Shadows
+from simtouch.sensors.spec import SensorSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpticsConfig:
+    """Switches of the optical model; everything else is in the `SensorSpec`."""
+
+    noise: bool = True
+    """Pixel noise of the camera."""
+    shadows: bool = True
+    """Cast shadows; off, every lamp sees every pixel."""
+    blur: bool = True
+    """Blur of the lens."""
+
+
+class Renderer:
+    """Turns the gel surface into what the camera sees. Not to be shared between threads: it reuses its buffers."""
+
+    background: np.ndarray
+    """The sensor at rest, noise off, RGB, uint8, shape (H, W, 3)."""
+
+    def __init__(self, spec: SensorSpec, config: OpticsConfig = OpticsConfig()):
+        self.spec, self.config = spec, config
+        self._planes = planes = Planes(*spec.image_shape)
+        self._field = field = light_field(spec, planes)
+        self._surface = planes.new(1)
+        self._response = Response(field, planes)
+        self._unshadowed = np.ones_like(field.strength)
+        ramp = spec.coating.penumbra_m / spec.camera.pixel_pitch_m
+        self._shadows = Shadows(field.places_px[1:], planes, depth=spec.coating.shadow_depth, penumbra_px=ramp)
+        self._dots = Dots(spec, planes) if spec.markers else None
+        camera = spec.camera
+        gain = 255 * vignetting(spec.image_shape, camera.vignetting)
+        self._exposure = Exposure(planes, blur_px=camera.blur_px * config.blur, noise_std=camera.noise_std, gain=gain)
+        rest = np.zeros(spec.image_shape, np.float32)
+        self._exposure.set_rest(self._light(rest, None))
+        self.background = self.render_clean(rest)
+        self.background.flags.writeable = False
+
+    def render(self, height_m, shear_m=None, *, seed: int = 0, frame_index: int = 0) -> np.ndarray:
+        """Return the tactile image (1), RGB, uint8, shape (H, W, 3).
+
+        Args:
+            height_m: Gel surface [m], shape (H, W); 0 at rest, negative where pressed in.
+            shear_m: In-plane displacement (x, y) of the surface [m], shape (H, W, 2); None for none. It moves the dots.
+            seed, frame_index: Key of the noise: the same key gives the same noise.
+        """
+        key = noise_key(seed, frame_index) if self.config.noise else None
+        return self._exposure.image(self._light(*self._checked(height_m, shear_m)), key)
+
+    def render_clean(self, height_m, shear_m=None) -> np.ndarray:
+        """As `render`, without noise."""
+        return self._exposure.image(self._light(*self._checked(height_m, shear_m)), None)
+
+    def _checked(self, height_m, shear_m) -> tuple[np.ndarray, np.ndarray | None]:
+        H, W = self.spec.image_shape
+        height = as_array("height_m", height_m, "H W", H=H, W=W)
+        shear = None if shear_m is None else as_array("shear_m", shear_m, "H W 2", H=H, W=W)
+        return height, shear
+
+    def _light(self, height: np.ndarray, shear: np.ndarray | None) -> np.ndarray:
+        """Light from the gel, planes, shape (3, H, stride)."""
+        planes, inner = self._planes, self._planes.inner(self._surface[0])
+        np.multiply(height, np.float32(1 / self.spec.camera.pixel_pitch_m), out=inner)
+        inner += planes.inner(self._field.rest_px[0])
+        planes.extend_linearly(self._surface)
+        lit = self._shadows.lit(self._surface) if self.config.shadows else self._unshadowed
+        light = self._response.light(self._surface, lit)
+        if self._dots:
+            self._dots.print_on(light, shear)
+        return light

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from simtouch.optics.camera import Exposure, gaussian_taps, noise_key, normal_quantiles
+from simtouch.optics.planes import PAD, Planes
+from tests.reference.camera import as_bytes, blur, noise
+
+PLANES = Planes(90, 110)  # not whole tiles
+
+
+def exposure(blur_px=1.0, std=(0.0, 0.0, 0.0), gain=255.0) -> Exposure:
+    return Exposure(PLANES, blur_px=blur_px, noise_std=std, gain=np.full((90, 110), gain))
+
+
+@pytest.mark.parametrize("sigma_px", [0.0, 0.4, 1.0, 2.0])
+def test_blur_is_its_numpy_twin(sigma_px):
+    light = np.random.default_rng(0).uniform(0, 1, (3, 90, 110)).astype(np.float32)
+    ours = PLANES.inner(exposure(sigma_px).blurred(PLANES.padded(light)))
+    np.testing.assert_allclose(ours, blur(light.astype(float), gaussian_taps(sigma_px)), atol=1e-6)
+
+
+def test_blur_keeps_the_light_and_spreads_it_by_sigma():
+    light = np.zeros((3, 90, 110), np.float32)
+    light[:, 45, 50] = 1.0
+    seen = PLANES.inner(exposure(1.0).blurred(PLANES.padded(light)))[0].astype(float)
+    assert seen.sum() == pytest.approx(1, abs=1e-6)
+    assert seen.sum(0) @ (np.arange(110) - 50.0) ** 2 == pytest.approx(1.0, rel=0.1)  # cut at 2.5 sigma
+
+
+def test_the_image_is_its_numpy_twin():
+    rng = np.random.default_rng(1)
+    light, rest = rng.uniform(0, 1.2, (2, 3, 90, 110)).astype(np.float32)
+    camera = exposure(1.0, (2.0, 1.0, 3.0), 230.0)
+    camera.set_rest(PLANES.padded(rest))
+    level = 230 * blur(light.astype(float), gaussian_taps(1.0)).transpose(1, 2, 0)
+    grain = noise((90, 110), PLANES.stride, PAD, 77, normal_quantiles()) * [2.0, 1.0, 3.0]
+    for ours, wanted in (
+        (camera.image(PLANES.padded(light), None), as_bytes(level)),
+        (camera.image(PLANES.padded(light), 77), as_bytes(level + grain)),
+    ):
+        apart = np.abs(ours.astype(int) - wanted)
+        assert apart.max() <= 1
+        assert (apart > 0).mean() < 1e-3  # rounding at a half, in float32
+
+
+def test_rounding_is_half_up_and_held_to_a_byte():
+    camera = exposure(0.0, gain=1.0)
+    camera.set_rest(PLANES.new(3))
+    light = np.tile(np.array([[[-3.0, 0.49, 0.5, 1.5, 254.5, 254.49, 255.4, 900.0]]], np.float32), (3, 90, 14))[..., :110]
+    assert camera.image(PLANES.padded(light), None)[0, :8, 0].tolist() == [0, 0, 1, 2, 255, 254, 255, 255]
+
+
+def test_noise_has_the_stated_mean_and_spread_and_no_memory():
+    std = (3.25, 1.65, 2.8)
+    camera = exposure(0.0, std, gain=1.0)
+    camera.set_rest(PLANES.padded(np.full((3, 90, 110), 127.0)))
+    grey = PLANES.padded(np.full((3, 90, 110), 127.0))
+    frames = np.stack([camera.image(grey, noise_key(5, f)) for f in range(12)]).astype(float) - 127
+    values = frames.reshape(-1, 3)
+    assert np.abs(values.mean(0)).max() < 0.05
+    rounding = 1 / 12
+    np.testing.assert_allclose(np.sqrt(values.var(0) - rounding), std, rtol=0.02)
+    flat = (values / values.std(0)).T
+    assert np.abs(np.corrcoef(flat) - np.eye(3)).max() < 0.02  # between channels
+    assert abs(np.mean(frames[0] * frames[1]) / np.prod(frames[:2].std(axis=(1, 2, 3)))) < 0.03  # between frames
+    assert abs(np.mean(frames[:, :, 1:] * frames[:, :, :-1]) / frames.var()) < 0.02  # between neighbours
+
+
+def test_noise_follows_its_key():
+    assert noise_key(1, 2) == noise_key(1, 2)
+    assert len({noise_key(s, f) for s in range(20) for f in range(20)}) == 400

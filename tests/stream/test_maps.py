@@ -1,0 +1,102 @@
+"""Maps as bytes."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simtouch._checks import ArgumentError, ShapeError, SimtouchError
+from simtouch.stream.maps import MAPS
+
+SHAPES = {"normal_traction_pa": (16, 12), "shear_traction_pa": (16, 12, 2), "displacement_m": (16, 12, 3), "height_m": (64, 48)}
+CELL_AREA_M2 = 5.1e-8  # DIGIT: 0.2268 mm cells
+
+
+def round_trip(name, array):
+    return MAPS[name].decode(MAPS[name].encode(array, array.shape), array.shape)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    peak_pa=st.floats(-3, 6.5).map(lambda e: 10**e),
+    cells=st.integers(1, 80 * 60),
+    spread=st.floats(0, 4),
+    friction=st.floats(0, 1.6),
+)
+def test_field_sums_survive_to_one_part_in_a_thousand(seed, peak_pa, cells, spread, friction):
+    """Any pressure from 1 mPa to 3 MPa, one cell or all, values over many decades, shear that nearly cancels.
+
+    A shear sum is judged by the sum of its absolute values: where it cancels, no relative error of the sum has a meaning.
+    """
+    rng = np.random.default_rng(seed)
+    normal, shear = np.zeros(80 * 60, np.float32), np.zeros((80 * 60, 2), np.float32)
+    touched = rng.permutation(80 * 60)[:cells]
+    normal[touched] = peak_pa * 10 ** rng.uniform(-spread, 0, cells)
+    angle = rng.uniform(0, 2 * np.pi, cells)
+    shear[touched] = (friction * normal[touched] * (np.cos(angle), np.sin(angle))).T
+    for name, field in (("normal_traction_pa", normal.reshape(80, 60)), ("shear_traction_pa", shear.reshape(80, 60, 2))):
+        back = round_trip(name, field).astype(np.float64)
+        off_n = np.abs((back - field).sum((0, 1))) * CELL_AREA_M2
+        allowed_n = 1e-3 * np.abs(field.astype(np.float64)).sum((0, 1)) * CELL_AREA_M2 + 1e-8
+        assert np.all(off_n <= allowed_n)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(sorted(SHAPES)), decades=st.floats(-3, 0))
+def test_a_float_map_comes_back_within_f16(seed, name, decades):
+    m, rng = MAPS[name], np.random.default_rng(seed)
+    array = (rng.normal(0, 1, SHAPES[name]) * 10**decades * 1e4 / m.scale).astype(np.float32)
+    back = round_trip(name, array)
+    assert back.dtype == np.float32
+    assert back.shape == array.shape
+    assert np.all(np.abs(back - array) <= np.abs(array) * 2.0**-10.9 + (m.step / 2 + 2e-7) / m.scale)
+
+
+def test_the_resting_gel_comes_back_as_exact_zero():
+    assert not round_trip("height_m", np.full((64, 48), -1e-12, np.float32)).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (80, 60)])
+def test_a_mask_comes_back(shape):
+    mask = np.random.default_rng(0).random(shape) > 0.5
+    assert np.array_equal(round_trip("stick_mask", mask), mask)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 65505e3, -65505e3])
+def test_a_value_beyond_f16_is_refused(value):
+    array = np.zeros((16, 12), np.float32)
+    array[3, 4] = value
+    with pytest.raises(ArgumentError, match=r"`normal_traction_pa` must be finite and within ±65504 kPa"):
+        MAPS["normal_traction_pa"].encode(array, array.shape)
+
+
+def test_a_value_just_inside_f16_is_kept():
+    assert round_trip("normal_traction_pa", np.full((4, 4), 65500e3, np.float32)).max() == pytest.approx(65504e3)
+
+
+def test_another_shape_is_refused():
+    with pytest.raises(ShapeError, match="`height_m`"):
+        MAPS["height_m"].encode(np.zeros((4, 4), np.float32), (4, 5))
+
+
+def test_a_mask_of_numbers_is_refused():
+    with pytest.raises(ArgumentError, match="must be bool"):
+        MAPS["stick_mask"].encode(np.zeros((4, 4), np.float32), (4, 4))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"not zstd",
+        pa.Codec("zstd").compress(bytes(2 * 16 * 12 - 1), asbytes=True),
+        pa.Codec("zstd").compress(bytes(2**26), asbytes=True),  # 64 MiB of zeros in 2 KB
+        pa.Codec("zstd").compress(bytes(2 * 16 * 12), asbytes=True)[:-3],
+    ],
+    ids=["empty", "foreign", "short", "bomb", "cut"],
+)
+def test_bytes_of_another_size_are_refused(data):
+    with pytest.raises(SimtouchError, match=r"does not unpack to 384 bytes"):
+        MAPS["normal_traction_pa"].decode(data, (16, 12))
