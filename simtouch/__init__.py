@@ -35,10 +35,10 @@ _HOME = {
 }
 
 __all__ = [
+    "SENSORS",
     "LayerConfig",
     "MembraneConfig",
     "OpticsConfig",
-    "SENSORS",
     "SensorSpec",
     "SensorUnit",
     "SimtouchError",

@@ -67,7 +67,12 @@ def as_number(name: str, value, *, above=None, at_least=None, below=None, at_mos
         number = float(value)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"`{name}` must be a number; got {value!r}.") from error
-    bounds = [(above, number.__gt__, ">"), (at_least, number.__ge__, ">="), (below, number.__lt__, "<"), (at_most, number.__le__, "<=")]
+    bounds = [
+        (above, number.__gt__, ">"),
+        (at_least, number.__ge__, ">="),
+        (below, number.__lt__, "<"),
+        (at_most, number.__le__, "<="),
+    ]
     wanted = " and ".join(f"{sign} {bound:g}" for bound, _, sign in bounds if bound is not None)
     if not np.isfinite(number) or not all(holds(float(bound)) for bound, holds, _ in bounds if bound is not None):
         raise ArgumentError(f"`{name}` must be a finite number{' ' + wanted if wanted else ''}; got {number:g}.")

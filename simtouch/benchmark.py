@@ -139,7 +139,12 @@ def _record(config: Config, rows: list[dict]) -> dict:
     from simtouch.stream.provenance import provenance
 
     told = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()}
-    return {"config": told, "made_by": provenance(), "machine": f"{platform.machine()}, Python {platform.python_version()}", "rows": rows}
+    return {
+        "config": told,
+        "made_by": provenance(),
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "rows": rows,
+    }
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ class Contact:
 
         most = excess(deepest)
         if most < 0:
-            raise ArgumentError(f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N).")
+            raise ArgumentError(
+                f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N)."
+            )
         return _root(excess, (touch, -normal_force_n), (deepest, most), tolerance * normal_force_n)
 
     def _lower(self, pose: np.ndarray, underside: np.ndarray, lowering_m: float, dt_s: float) -> TactileFrame:

@@ -1,7 +1,7 @@
 """Make a stream of touch: clips of tactile images with their true labels, as Parquet shards and a contact sheet.
 
-    python -m simtouch.generate --sensor digit --out runs/digit
-    python -m simtouch.generate --sensor gelsight_mini --object sphere screw.stl --scale 0.001 --out runs/screw
+python -m simtouch.generate --sensor digit --out runs/digit
+python -m simtouch.generate --sensor gelsight_mini --object sphere screw.stl --scale 0.001 --out runs/screw
 """
 
 import sys
@@ -99,7 +99,15 @@ def cli() -> None:
 
 def _checked(config: Config) -> Config:
     """`config` with `clips` settled, or an error about the first value that cannot be."""
-    for name, least in (("clips", 1), ("frames", 2), ("total_frames", 1), ("workers", 1), ("units", 0), ("seed", 0), ("shard_frames", 1)):
+    for name, least in (
+        ("clips", 1),
+        ("frames", 2),
+        ("total_frames", 1),
+        ("workers", 1),
+        ("units", 0),
+        ("seed", 0),
+        ("shard_frames", 1),
+    ):
         value = getattr(config, name)
         if value is not None and value < least:
             raise ArgumentError(f"`--{name.replace('_', '-')}` must be >= {least}; got {value}.")
@@ -135,7 +143,8 @@ def _manifest(config: Config, maker) -> dict:
     left_out = ("out", "workers", "resume", "total_frames", "object", "motion")
     objects = [maker.meshes[name].parameters if name in maker.meshes else name for name in maker.objects]
     return {
-        "config": {k: v for k, v in asdict(config).items() if k not in left_out} | {"objects": objects, "motions": list(maker.motions)},
+        "config": {k: v for k, v in asdict(config).items() if k not in left_out}
+        | {"objects": objects, "motions": list(maker.motions)},
         "seed": config.seed,
         "fps": maker.spec.camera.fps,
         "sensor": sensor_to_dict(maker.spec),
@@ -181,7 +190,11 @@ def _finish(config: Config, writer, seconds: float, made: int) -> None:
     total = config.clips * config.frames
     print(f"made   {total} frames in {config.clips} clips ({writer.shards} shards, {size_mb:.0f} MB) of {stream.spec.name}")
     print(f"where  {config.out}  (contact sheet: {preview})")
-    print(f"speed  {made / seconds:.0f} frames/s with {config.workers} worker(s)" if made else "speed  nothing to do: the stream was whole")
+    print(
+        f"speed  {made / seconds:.0f} frames/s with {config.workers} worker(s)"
+        if made
+        else "speed  nothing to do: the stream was whole"
+    )
     print(f'next   python -c "import simtouch; print(simtouch.open_stream({str(config.out)!r})[0].force_n)"')
     print(f"       python -m simtouch.preview {config.out} --clip 0")
 

@@ -68,7 +68,9 @@ class TactileSimulator:
             raise ShapeError(f"`indenter` must be one or a list of {len(self._contacts)}; got {len(indenters)}.")
         for index, (contact, one) in enumerate(zip(self._contacts, indenters, strict=True)):
             if not hasattr(one, "underside_m"):
-                raise ArgumentError(f"`indenter` must be an indenter, as `simtouch.indenters` makes them; got {type(one).__name__}.")
+                raise ArgumentError(
+                    f"`indenter` must be an indenter, as `simtouch.indenters` makes them; got {type(one).__name__}."
+                )
             contact.reset(one, self._seed + index)
 
     def step(self, gel_T_indenter: np.ndarray, dt_s: float | None = None) -> TactileFrame:

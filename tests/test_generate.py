@@ -19,11 +19,20 @@ SMALL = ("--clips", "3", "--frames", "4", "--object", "sphere", "cone", "--motio
 
 
 def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "simtouch.generate", *map(str, arguments)], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "simtouch.generate", *map(str, arguments)], capture_output=True, text=True, **options
+    )
 
 
 def make(out, **changes):
-    defaults = {"sensor": "digit", "clips": 3, "frames": 4, "object": ("sphere", "cone"), "motion": ("press", "slide"), "out": out}
+    defaults = {
+        "sensor": "digit",
+        "clips": 3,
+        "frames": 4,
+        "object": ("sphere", "cone"),
+        "motion": ("press", "slide"),
+        "out": out,
+    }
     return generate.main(generate.Config(**defaults | changes))
 
 
@@ -82,10 +91,25 @@ def test_resuming_a_whole_stream_does_nothing(stream):
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     """Kill -9 in the middle of a run of several shards: at most the open shard is made again."""
-    options = ("--sensor", "gelsight_mini", "--object", "sphere", "--motion", "slide", "--frames", "8", "--clips", "16", "--shard-frames", "32")
+    options = (
+        "--sensor",
+        "gelsight_mini",
+        "--object",
+        "sphere",
+        "--motion",
+        "slide",
+        "--frames",
+        "8",
+        "--clips",
+        "16",
+        "--shard-frames",
+        "32",
+    )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*options, "--out", whole, check=True)
-    process = subprocess.Popen([sys.executable, "-m", "simtouch.generate", *options, "--out", str(killed)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simtouch.generate", *options, "--out", str(killed)], stderr=subprocess.DEVNULL
+    )
     while not (killed / "clips-00000.parquet").exists():
         assert process.poll() is None
         time.sleep(0.05)

@@ -92,7 +92,12 @@ def test_every_frame_of_any_clip_keeps_the_invariants(name, shape, motion, seed)
     name=st.sampled_from(sorted(SENSORS)),
     path=st.lists(
         st.tuples(
-            st.floats(-1e-3, 1e-3), st.floats(-3e-3, 3e-3), st.floats(-3e-3, 3e-3), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.floats(-3, 3)
+            st.floats(-1e-3, 1e-3),
+            st.floats(-3e-3, 3e-3),
+            st.floats(-3e-3, 3e-3),
+            st.floats(-0.3, 0.3),
+            st.floats(-0.3, 0.3),
+            st.floats(-3, 3),
         ),
         min_size=1,
         max_size=5,
@@ -259,7 +264,11 @@ def test_taichi_threads_do_not_change_a_frame():
 
     hashes = {
         subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | {"SIMTOUCH_TI_THREADS": str(n)}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env=os.environ | {"SIMTOUCH_TI_THREADS": str(n)},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for n in (1, 2)
     }

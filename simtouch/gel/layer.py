@@ -161,5 +161,3 @@ def _span(first: int, stop: int, size: int, quantum: int = 8) -> slice:
     length = min(size, -(-(stop - first) // quantum) * quantum)
     start = min(first, size - length)
     return slice(int(start), int(start + length))
-
-

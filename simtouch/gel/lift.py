@@ -83,7 +83,10 @@ def _lift_height(coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: in
 def spline_weights(ratio: int) -> np.ndarray:
     """Weights of the four coefficients around each of the `ratio` (even) pixels of a cell, float32, shape (ratio, 4)."""
     f = ((np.arange(ratio) + 0.5) / ratio - 0.5) % 1.0
-    return np.stack([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 - f) ** 3 - 6 * (1 - f) ** 2 + 4, f**3], -1).astype(np.float32) / 6
+    return (
+        np.stack([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 - f) ** 3 - 6 * (1 - f) ** 2 + 4, f**3], -1).astype(np.float32)
+        / 6
+    )
 
 
 class Lift:

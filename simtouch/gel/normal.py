@@ -28,7 +28,12 @@ class NormalContact(NamedTuple):
 
 
 def solve_normal(
-    compliance: Compliance, overlap: np.ndarray, start: np.ndarray | None = None, *, tolerance: float = 1e-3, max_iterations: int = 300
+    compliance: Compliance,
+    overlap: np.ndarray,
+    start: np.ndarray | None = None,
+    *,
+    tolerance: float = 1e-3,
+    max_iterations: int = 300,
 ) -> NormalContact:
     """Solve (1) for one contact.
 

@@ -70,17 +70,16 @@ def _sweep(
             low = ti.cast(ti.max(ti.ceil(lx - d - 2.0), 0.0), ti.i32)
             high = ti.cast(ti.min(ti.floor(lx + d + 2.0), cols - 1.0), ti.i32)
             for tile in range(low // TILE, high // TILE + 1):
-                start = tile * TILE
                 for e in range(TILE):
-                    j = start + e
+                    j = tile * TILE + e
                     z = surface[i * stride + PAD + j]
                     shift = ti.min(ti.max((lx - j) * step, -1.0), 1.0)
                     outside = ti.max(-(j + shift), j + shift - rim) > 0.0
                     k = ti.select(outside, FREE, ray_at(horizon_out, before + j, shift, lz, stretch))
                     horizon[e] = ti.min(z, k)
                     share[e] = lit_share(z - k, depth, penumbra)
-                for e in range(ti.min(TILE, high - start + 1)):
-                    j = start + e
+                for e in range(ti.min(TILE, high - tile * TILE + 1)):
+                    j = tile * TILE + e
                     horizon_out[now + j] = horizon[e]
                     off = ti.abs(j - lx)
                     if share[e] < 1.0 and (off < d or (off == d and with_ties == 1)):

@@ -28,7 +28,9 @@ class Path:
         return poses
 
 
-def depth_at_rate(rng: np.random.Generator, spec: SensorSpec, frames: int, deepest_m: float, *, release: bool = True) -> np.ndarray:
+def depth_at_rate(
+    rng: np.random.Generator, spec: SensorSpec, frames: int, deepest_m: float, *, release: bool = True
+) -> np.ndarray:
     """Depth of a press [m], (T,): down, hold and (`release`) up again, at a speed of the sensor's working range."""
     fps, working = spec.camera.fps, spec.working_range
     peak = rng.uniform(min(max(working.indent_depth_m[0], 0.25 * deepest_m), deepest_m), deepest_m)

@@ -33,11 +33,15 @@ def test_partial_slip_follows_cattaneo_and_mindlin(pressed, load):
     q_error = solved.shear[0].sum() * spacing**2 / (load * MU * force) - 1
     touched = p > 0
     agreement = ((r < stick_radius)[touched] == ~solved.slides[touched]).mean()
-    exact = MU * p_0 * (
-        np.sqrt(np.maximum(1 - (r / a) ** 2, 0)) - stick_radius / a * np.sqrt(np.maximum(1 - (r / stick_radius) ** 2, 0))
+    exact = (
+        MU
+        * p_0
+        * (np.sqrt(np.maximum(1 - (r / a) ** 2, 0)) - stick_radius / a * np.sqrt(np.maximum(1 - (r / stick_radius) ** 2, 0)))
     )
     rms = np.sqrt(((solved.shear[0] - exact) ** 2).mean() / (exact**2).mean())
-    print(f"Cattaneo-Mindlin n 80, Q/muF {load}: Q {100 * q_error:+.3f} %, stick mask {100 * agreement:.2f} %, shear rms {100 * rms:.1f} %")
+    print(
+        f"Cattaneo-Mindlin n 80, Q/muF {load}: Q {100 * q_error:+.3f} %, stick mask {100 * agreement:.2f} %, shear rms {100 * rms:.1f} %"
+    )
     assert abs(q_error) < 2e-3
     assert agreement >= 0.988
     assert rms < 0.025

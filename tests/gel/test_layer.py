@@ -40,7 +40,9 @@ class Stream:
         motion = np.zeros((*self.grid.shape, 2))
         motion[..., 0] = shift_m - self.shift
         d = turn_rad - self.turn
-        motion += np.stack([self.x - (np.cos(d) * self.x + np.sin(d) * self.y), self.y - (np.cos(d) * self.y - np.sin(d) * self.x)], -1)
+        motion += np.stack(
+            [self.x - (np.cos(d) * self.x + np.sin(d) * self.y), self.y - (np.cos(d) * self.y - np.sin(d) * self.x)], -1
+        )
         self.shift, self.turn = shift_m, turn_rad
         self.surface = self.gel.step(depth_m - ((self.x - shift_m) ** 2 + self.y**2) / (2 * RADIUS), motion)
         return self.surface

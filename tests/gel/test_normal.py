@@ -56,7 +56,9 @@ FEM = [(0.3, 2, 2.1771), (0.3, 3, 1.6600), (0.3, 4, 1.4446), (0.48, 2, 2.9218), 
 @pytest.mark.parametrize(("poisson", "thickness", "ratio"), FEM)
 def test_layer_force_follows_finite_elements(poisson, thickness, ratio):
     shape, spacing = (120, 160), 0.125
-    p = solve_normal(layer_on_grid(shape, spacing, thickness, E, poisson), DEPTH - centred(shape, spacing) ** 2 / (2 * R), tolerance=1e-5).pressure
+    p = solve_normal(
+        layer_on_grid(shape, spacing, thickness, E, poisson), DEPTH - centred(shape, spacing) ** 2 / (2 * R), tolerance=1e-5
+    ).pressure
     ours = p.sum() * spacing**2 / hertz(poisson)[1]
     print(f"layer, nu {poisson}, t {thickness}: F/F_Hertz {ours:.4f}, FEM {ratio:.4f}, {100 * (ours / ratio - 1):+.3f} %")
     assert abs(ours / ratio - 1) < 5e-3
