@@ -54,7 +54,8 @@ class TactileFrame:
     time_s: float
 
     def __repr__(self) -> str:
-        return f"TactileFrame(time_s={self.time_s}, slip_state={self.slip_state!r}, force_n={self.force_n.tolist()}, image={self.image.shape})"
+        shape = "x".join(map(str, np.shape(self.image)))
+        return f"TactileFrame(time_s={self.time_s}, slip_state={self.slip_state!r}, force_n={self.force_n.tolist()}, image {shape})"
 
     @property
     def normal_force_n(self) -> float | np.ndarray:

@@ -15,7 +15,7 @@ Closed forms of the layer's Navier equations; `tests/reference/layer.py` solves 
 mm and stresses MPa (N/mm^2); `gel/layer.py` converts.
 """
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.fft as sfft
@@ -58,6 +58,13 @@ class Compliance:
         positive = self.zz > 0
         self.stiffness = np.where(positive, 1 / np.where(positive, self.zz, 1), 0).astype(dtype)
         self._windows: dict[tuple[int, int], Compliance] = {shape: self}
+
+    @cached_property
+    def offset_tables(self) -> dict[str, np.ndarray]:
+        """Real-space tables, flat, with offset (0, 0) in the middle: what `CellCompliance` looks entries up in."""
+        inverse = np.fft.irfft2(self.stiffness.astype(np.float64), self._tables.shape[1:])
+        named = zip(("zz", "xx", "yy", "xy", "zx", "zy", "inverse"), (*self._tables, inverse), strict=True)
+        return {name: np.fft.fftshift(table).astype(self.dtype).ravel() for name, table in named}
 
     def window(self, shape: tuple[int, int]) -> "Compliance":
         """The same compliance between the cells of a smaller grid; kept, because contacts come back to the same sizes."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simtouch.gel.cells import CellCompliance
 from simtouch.gel.compliance import Compliance
 
 AT_THE_LIMIT = 1e-3
@@ -42,10 +43,10 @@ class StepSize:
     _eigenvalue: float = 0.0
     _cells: int = 0
 
-    def on(self, compliance: Compliance, touched: np.ndarray) -> float:
+    def on(self, compliance: Compliance | CellCompliance, touched: np.ndarray) -> float:
         """Step for this contact; iterates again whenever the contact has grown by more than 3 %, or shrunk by half."""
         cells = int(touched.sum())
-        cold = self._vector is None or self._vector.shape[1:] != compliance.shape
+        cold = self._vector is None or self._vector.shape[1:] != tuple(compliance.shape)
         if cold or cells > 1.03 * self._cells or cells < 0.5 * self._cells:
             even = _even_start(compliance)
             v = touched * (even if cold else self._vector + compliance.dtype.type(0.01) * even)
@@ -59,7 +60,7 @@ class StepSize:
 
 
 def solve_friction(
-    compliance: Compliance,
+    compliance: Compliance | CellCompliance,
     target: np.ndarray,
     limit: np.ndarray,
     start: np.ndarray | None = None,
@@ -72,8 +73,8 @@ def solve_friction(
 
     Args:
         compliance: Of the layer on this grid.
-        target: w [mm], (2, h, w).
-        limit: l = mu p >= 0 [MPa], (h, w); 0 outside the contact.
+        target: w [mm], (2, h, w), or (2, n) between cells.
+        limit: l = mu p >= 0 [MPa], (h, w) or (n,); 0 outside the contact.
         start: Shear traction to start from, for instance the last frame's.
         step_size: Carries the eigenvalue between frames; None computes it afresh.
         tolerance: On the change of an iteration, as a share of the largest limit.
@@ -83,7 +84,7 @@ def solve_friction(
     limit = (limit * dtype(_ROOM)).astype(dtype, copy=False)
     touched = limit > 0
     if not touched.any():
-        zero = np.zeros((2, *compliance.shape), dtype)
+        zero = np.zeros((2, *compliance.shape), compliance.dtype)
         return Friction(zero, zero.copy(), touched, 0, 0.0)
     step = dtype((step_size or StepSize()).on(compliance, touched))
     w = target.astype(dtype, copy=False)
@@ -112,8 +113,7 @@ def _onto_discs(tau: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return tau * np.where(size > limit, limit / np.maximum(size, np.finfo(tau.dtype).tiny), 1)
 
 
-def _even_start(compliance: Compliance) -> np.ndarray:
+def _even_start(compliance: Compliance | CellCompliance) -> np.ndarray:
     """A fixed vector that is close to no eigenvector's orthogonal complement."""
-    h, w = compliance.shape
-    ramp = 1 + 0.1 * np.sin(np.arange(2 * h * w) * 0.7)
-    return ramp.reshape(2, h, w).astype(compliance.dtype)
+    shape = (2, *compliance.shape)
+    return (1 + 0.1 * np.sin(np.arange(np.prod(shape)) * 0.7)).reshape(shape).astype(compliance.dtype)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simtouch._checks import as_array
+from simtouch.gel.cells import CellCompliance
 from simtouch.gel.compliance import Compliance, layer_on_grid
 from simtouch.gel.friction import StepSize, solve_friction
 from simtouch.gel.normal import solve_normal
@@ -23,6 +24,7 @@ from simtouch.sensors.spec import SensorSpec
 
 _MM = 1e3  # mm in a metre
 _PA = 1e6  # pascal in a MPa
+_FEW_CELLS = 400  # below, products of matrices are faster than transforms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,40 +64,43 @@ class LayerGel:
         h, w = self._compliance.shape
         dtype = self._compliance.dtype
         self._pressure, self._shear = np.zeros((h, w), dtype), np.zeros((2, h, w), dtype)
-        self._target = np.zeros((2, h, w), dtype)
+        self._target, self._sink_by_shear = np.zeros((2, h, w), dtype), np.zeros((h, w), dtype)
         self._step_size = StepSize()
 
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray) -> GelSurface:
         """See `GelModel.step`."""
         d, motion = self._inputs(overlap_m, motion_m)
         target = self._target + motion
-        pressure, shear, slides = self._pressure, self._shear, np.zeros(d.shape, bool)
-        for _ in range(max(1, self.config.coupling_sweeps)):
-            pressure = self._press(d - self._sink_by(shear), pressure)
+        shear, by_shear = self._shear, self._sink_by_shear
+        pressure = self._pressure
+        for sweep in range(max(1, self.config.coupling_sweeps)):
+            if sweep:
+                by_shear = self._compliance.sink_by_shear(shear)
+            pressure, by_pressure = self._press(d - by_shear, pressure)
             shear, slides = self._slide(target, pressure, shear)
-        u_x, u_y, sink = self._displace(pressure, shear)
-        sticks = (pressure > 0) & ~slides
-        moved = np.stack([u_x, u_y]) if self.config.coupling_sweeps > 0 else self._compliance.drag(shear)
-        self._target = np.where(sticks, target, moved)
+        displacement = self._displace(pressure, shear)
+        moved = displacement[:2] if self._coupled else self._compliance.drag(shear)
+        self._target = np.where((pressure > 0) & ~slides, target, moved)
         self._pressure, self._shear = pressure, shear
+        self._sink_by_shear = displacement[2] - by_pressure if self._coupled else np.zeros_like(pressure)
         return GelSurface(
             normal_traction_pa=(pressure * _PA).astype(np.float32),
-            shear_traction_pa=np.stack([shear[0], shear[1]], -1).astype(np.float32) * np.float32(_PA),
-            displacement_m=(np.stack([u_x, u_y, -sink], -1) / _MM).astype(np.float32),
+            shear_traction_pa=np.moveaxis(shear * _PA, 0, -1).astype(np.float32),
+            displacement_m=np.stack([displacement[0], displacement[1], -displacement[2]], -1).astype(np.float32) / np.float32(_MM),
             slides=slides,
         )
 
     def normal_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.normal_force_n`."""
-        return self._force_n(overlap_m, self._sink_by(self._shear), self._pressure)
+        return self._force_n(overlap_m, self._sink_by_shear, self._pressure)
 
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`."""
-        return self._force_n(overlap_m, 0.0, np.zeros_like(self._pressure))
+        return self._force_n(overlap_m, np.zeros_like(self._pressure), np.zeros_like(self._pressure))
 
-    def _force_n(self, overlap_m: np.ndarray, sink: np.ndarray | float, start: np.ndarray) -> float:
+    def _force_n(self, overlap_m: np.ndarray, by_shear: np.ndarray, start: np.ndarray) -> float:
         d = as_array("overlap_m", overlap_m, "h w", self._compliance.dtype) * self._compliance.dtype.type(_MM)
-        return float(self._press(d - sink, start).sum(dtype=np.float64)) * _PA * self._cell_area
+        return float(self._press(d - by_shear, start)[0].sum(dtype=np.float64)) * _PA * self._cell_area
 
     def _inputs(self, overlap_m, motion_m) -> tuple[np.ndarray, np.ndarray]:
         dtype, (h, w) = self._compliance.dtype, self._compliance.shape
@@ -103,29 +108,29 @@ class LayerGel:
         motion = as_array("motion_m", motion_m, "h w 2", dtype, h=h, w=w) * dtype.type(_MM)
         return d, np.moveaxis(motion, -1, 0)
 
-    def _sink_by(self, shear: np.ndarray) -> np.ndarray | float:
-        coupled = self.config.coupling_sweeps > 0 and shear.any()
-        return self._compliance.sink_by_shear(shear) if coupled else 0.0
+    @property
+    def _coupled(self) -> bool:
+        return self.config.coupling_sweeps > 0
 
     def _displace(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
         return self._compliance.displace(pressure, shear) if pressure.any() else np.zeros((3, *pressure.shape), pressure.dtype)
 
-    def _press(self, d: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """Pressure for the overlap `d` [mm]: solved on the window around it, then checked on the whole grid."""
-        if not d.max() > 0:
-            return np.zeros_like(start)
+    def _press(self, d: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pressure for the overlap `d` [mm] and the sink it causes: solved where the two may meet, then checked on the whole grid."""
+        deepest = float(d.max())
+        if not deepest > 0:
+            return np.zeros_like(start), np.zeros_like(start)
         candidates = d > -self.config.margin_m * _MM
         while True:
-            rows, cols, window = self._window(candidates)
-            contact = solve_normal(window, d[rows, cols], start[rows, cols], tolerance=self.config.tolerance)
+            where, part = self._part(candidates)
             pressure = np.zeros_like(start)
-            pressure[rows, cols] = contact.pressure
-            if window is self._compliance:
-                return pressure
-            pierced = self._compliance.sink(pressure) < d - self.config.tolerance * d.max()
-            pierced[rows, cols] = False
+            pressure[where] = solve_normal(part, d[where], start[where], tolerance=self.config.tolerance).pressure
+            sink = self._compliance.sink(pressure)
+            pierced = sink < d - d.dtype.type(self.config.tolerance * deepest)
+            pierced &= ~candidates
+            pierced[where] = False
             if not pierced.any():
-                return pressure
+                return pressure, sink
             candidates |= pierced
 
     def _slide(self, target: np.ndarray, pressure: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,27 +138,28 @@ class LayerGel:
         shear, slides = np.zeros_like(start), np.zeros(pressure.shape, bool)
         if self._friction == 0 or not pressure.any():
             return shear, pressure > 0
-        rows, cols, window = self._window(pressure > 0)
-        p, w = pressure[rows, cols], target[:, rows, cols]
-        if self.config.coupling_sweeps > 0:
-            w = w - window.spread(p)
+        where, part = self._part(pressure > 0)
+        p, w = pressure[where], target[:, *where]
+        if self._coupled:
+            w = w - part.spread(p)
         solved = solve_friction(
-            window,
+            part,
             w,
             p * p.dtype.type(self._friction),
-            start[:, rows, cols],
+            start[:, *where],
             step_size=self._step_size,
             tolerance=self.config.friction_tolerance,
         )
-        shear[:, rows, cols], slides[rows, cols] = solved.shear, solved.slides
+        shear[:, *where], slides[where] = solved.shear, solved.slides
         return shear, slides
 
-    def _window(self, cells: np.ndarray) -> tuple[slice, slice, Compliance]:
-        """The smallest window of a few fixed sizes that holds `cells`, and the compliance on it."""
+    def _part(self, cells: np.ndarray) -> tuple[tuple, Compliance | CellCompliance]:
+        """An index of the grid that holds `cells`, and the compliance there: between the cells if they are few, else on a window."""
+        if np.count_nonzero(cells) <= _FEW_CELLS:
+            return np.nonzero(cells), CellCompliance(self._compliance, cells)
         spans = [np.flatnonzero(cells.any(axis)) for axis in (1, 0)]
-        slices = [_span(s[0], s[-1] + 1, n) for s, n in zip(spans, cells.shape, strict=True)]
-        rows, cols = slices
-        return rows, cols, self._compliance.window((rows.stop - rows.start, cols.stop - cols.start))
+        rows, cols = (_span(s[0], s[-1] + 1, n) for s, n in zip(spans, cells.shape, strict=True))
+        return (rows, cols), self._compliance.window((rows.stop - rows.start, cols.stop - cols.start))
 
 
 def _span(first: int, stop: int, size: int, quantum: int = 8) -> slice:

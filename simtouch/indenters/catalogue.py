@@ -4,7 +4,7 @@ The ranges suit a gel of 13 to 20 mm: bodies of about 2 to 14 mm, reliefs of 0.1
 their logarithm, so that small features are as common as large ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -95,7 +95,7 @@ INDENTERS: dict[str, Callable[..., Solid]] = {
 }
 """Name -> function that makes the body; all its arguments have defaults."""
 
-SIZES: dict[str, dict[str, Range | Whole | OneOf]] = {
+SIZES: dict[str, Mapping[str, Range | Whole | OneOf]] = {
     "sphere": {"radius_m": Range(1e-3, 10e-3)},
     "ellipsoid": {"semi_axes_m": Range(1.5e-3, 7e-3, 3)},
     "cylinder_side": {"radius_m": Range(1e-3, 8e-3), "length_m": Range(4e-3, 14e-3), "edge_radius_m": Range(0.05e-3, 0.5e-3)},

@@ -1,21 +1,24 @@
 """The camera: light from the gel in, 8-bit image out.
 
     I = floor(255 (B + v (G * E - G * E_rest)) + noise + 1/2), held to 0..255                (1)
-    noise = std_c q(h(pixel, key)),   key from (seed, frame)                                 (2)
+    noise = std_c q(s),   s sum of the four bytes of h_c(pixel, key),   key from (seed, frame)   (2)
+    q(s) = a (s - 510) + b (s - 510)^3                                                       (3)
 
 B image of the resting gel, v vignetting, G the Gaussian blur (a product of two short rows of taps that sum to 1, rims
-repeated), h a 32-bit counter-based hash and q quantiles of the normal distribution: 10 bits of the hash per channel. The
-change is exactly 0 where E = E_rest. Hash: C. Wellons' `lowbias32`, published constants.
+repeated), h_c 32-bit counter-based hashes. Four equally likely bytes sum to nearly a normal distribution; the cubic gives it
+mean 0, variance 1 and the normal's fourth moment. It needs no table, hence no gather. The change is exactly 0 where
+E = E_rest. Hash: C. Wellons' `lowbias32`, published constants.
 """
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.optimize import brentq
 
 from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile
 
-LEVELS = 1024
+BYTE_MEAN_SUM = 510.0
 IntTile = ti.types.vector(TILE, ti.i32)
+WideTile = ti.types.vector(TILE + 2 * PAD, ti.f32)
 
 
 def gaussian_taps(sigma_px: float) -> np.ndarray:
@@ -26,10 +29,22 @@ def gaussian_taps(sigma_px: float) -> np.ndarray:
     return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
 
 
-def normal_quantiles() -> np.ndarray:
-    """Middles of 1024 equally likely slices of the normal distribution, mean 0, std 1, float32, shape (1024,)."""
-    q = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
-    return (q / q.std()).astype(np.float32)
+def noise_cubic() -> tuple[float, float]:
+    """a and b of (3), from the exact distribution of the sum of four bytes."""
+    share = np.ones(1)
+    for _ in range(4):
+        share = np.convolve(share, np.full(256, 1 / 256))
+    z = np.arange(len(share)) - BYTE_MEAN_SUM
+    z_std = np.sqrt(share @ z**2)
+    z = z / z_std
+
+    def too_heavy(b: float) -> float:
+        q = z + b * z**3
+        return share @ q**4 - 3 * (share @ q**2) ** 2
+
+    b = brentq(too_heavy, 0.0, 0.1)
+    std = np.sqrt(share @ (z + b * z**3) ** 2)
+    return float(1 / (std * z_std)), float(b / (std * z_std**3))
 
 
 def noise_key(seed: int, frame_index: int) -> int:
@@ -46,48 +61,58 @@ def hash32(x):
 
 
 @ti.func
-def draw(bits, channel: ti.template()):
-    """Ten bits of the hash, another ten for each channel."""
-    return ti.cast(ti.bit_shr(bits, ti.u32(2 + 10 * channel)) & ti.u32(LEVELS - 1), ti.i32)
+def rehash(bits, factor):
+    """Another 32 bits from those of a hash: one odd factor a channel."""
+    a = bits * factor
+    return a ^ ti.bit_shr(a, ti.u32(15))
+
+
+@ti.func
+def grain(bits, a, b):
+    """Equation (3) of the bytes of a hash."""
+    pairs = (bits & ti.u32(0xFF00FF)) + (ti.bit_shr(bits, ti.u32(8)) & ti.u32(0xFF00FF))
+    z = ti.cast(ti.cast((pairs & ti.u32(0xFFFF)) + ti.bit_shr(pairs, ti.u32(16)), ti.i32) - 510, ti.f32)
+    return z * (a + b * (z * z))
 
 
 @ti.func
 def as_byte(level):
-    """Round half up and hold to 0..255."""
-    return ti.cast(ti.min(ti.max(level + 0.5, 0.0), 255.0), ti.i32)
+    """Round half up and hold to 0..255. Comparisons, not `ti.min`: those take one instruction, for they need not mind NaN."""
+    up = level + 0.5
+    low = ti.select(up > 0.0, up, 0.0)
+    return ti.cast(ti.select(low < 255.0, low, 255.0), ti.i32)
 
 
 @ti.func
-def blurred_column(light: ti.template(), taps: ti.template(), radius: ti.template(), plane, i, column, rows, stride):
-    """Taps along one column, around row i; rims repeated."""
-    total = light[(plane * rows + i) * stride + column] * taps[0]
-    for r in ti.static(range(1, radius + 1)):
-        above, below = plane * rows + ti.max(i - r, 0), plane * rows + ti.min(i + r, rows - 1)
-        total += (light[above * stride + column] + light[below * stride + column]) * taps[r]
-    return total
-
-
-@ti.func
-def blurred_at(light: ti.template(), taps: ti.template(), radius: ti.template(), plane, i, column, rows, stride):
-    """Both rows of taps. The columns' sums are found anew for each pixel: in registers that is faster than storing them."""
-    total = blurred_column(light, taps, radius, plane, i, column, rows, stride) * taps[0]
-    for r in ti.static(range(1, radius + 1)):
-        left = blurred_column(light, taps, radius, plane, i, column - r, rows, stride)
-        right = blurred_column(light, taps, radius, plane, i, column + r, rows, stride)
-        total += (left + right) * taps[r]
-    return total
+def blur_tile(
+    light: ti.template(), taps: ti.template(), radius: ti.template(), first, i, start, rows, stride, column_out: ti.template(),
+    out: ti.template(),
+):  # fmt: skip
+    """Both rows of taps over a tile of row i of the plane that begins at `first`: columns first, rims repeated."""
+    lines = ti.Vector([0 for _ in ti.static(range(2 * radius + 1))])
+    for r in ti.static(range(-radius, radius + 1)):
+        lines[radius + r] = first + ti.min(ti.max(i + r, 0), rows - 1) * stride + start - radius
+    for e in range(ti.static((TILE + 2 * radius + 7) // 8 * 8)):
+        total = light[lines[radius] + e] * taps[0]
+        for r in ti.static(range(1, radius + 1)):
+            total += (light[lines[radius - r] + e] + light[lines[radius + r] + e]) * taps[r]
+        column_out[e] = total
+    for e in range(TILE):
+        total = column_out[e + radius] * taps[0]
+        for r in ti.static(range(1, radius + 1)):
+            total += (column_out[e + radius - r] + column_out[e + radius + r]) * taps[r]
+        out[e] = total
 
 
 @ti.kernel
 def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int, out: Flat):
-    """Three planes, columns first, as `_expose` does it: the same sums in the same order."""
+    """Three planes."""
     for line in range(3 * rows):
         plane, i = line // rows, line % rows
-        blurred = Tile(0.0)
+        column, blurred = WideTile(0.0), Tile(0.0)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            for e in range(TILE):
-                blurred[e] = blurred_at(light, taps, radius, plane, i, start + e, rows, stride)
+            blur_tile(light, taps, radius, plane * rows * stride, i, start, rows, stride, column, blurred)
             for e in range(TILE):
                 out[line * stride + start + e] = blurred[e]
 
@@ -95,12 +120,11 @@ def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int
 @ti.func
 def store_pixels(packed: ti.template(), first, out: ti.template()):
     """Write a tile of 24-bit pixels as bytes r, g, b: four pixels in three words."""
-    for quad in range(TILE // 4):
+    for quad in ti.static(range(TILE // 4)):
         p0, p1, p2, p3 = packed[4 * quad], packed[4 * quad + 1], packed[4 * quad + 2], packed[4 * quad + 3]
-        to = first + 3 * quad
-        out[to] = p0 | (p1 << 24)
-        out[to + 1] = (p1 >> 8) | (p2 << 16)
-        out[to + 2] = (p2 >> 16) | (p3 << 8)
+        out[first + 3 * quad] = p0 | (p1 << 24)
+        out[first + 3 * quad + 1] = (p1 >> 8) | (p2 << 16)
+        out[first + 3 * quad + 2] = (p2 >> 16) | (p3 << 8)
 
 
 @ti.kernel
@@ -111,45 +135,46 @@ def _expose(
     for i in range(rows):
         size = rows * stride
         packed = IntTile(0)
+        column, red, green, blue = WideTile(0.0), Tile(0.0), Tile(0.0), Tile(0.0)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
+            blur_tile(light, taps, radius, 0, i, start, rows, stride, column, red)
+            blur_tile(light, taps, radius, size, i, start, rows, stride, column, green)
+            blur_tile(light, taps, radius, 2 * size, i, start, rows, stride, column, blue)
             for e in range(TILE):
                 at = i * stride + start + e
-                r = base[at] + gain[at] * (blurred_at(light, taps, radius, 0, i, start + e, rows, stride) - rest[at])
-                g = base[size + at] + gain[at] * (
-                    blurred_at(light, taps, radius, 1, i, start + e, rows, stride) - rest[size + at]
-                )
-                b = base[2 * size + at] + gain[at] * (
-                    blurred_at(light, taps, radius, 2, i, start + e, rows, stride) - rest[2 * size + at]
-                )
-                packed[e] = as_byte(r) | (as_byte(g) << 8) | (as_byte(b) << 16)
+                r8 = as_byte(base[at] + gain[at] * (red[e] - rest[at]))
+                g8 = as_byte(base[size + at] + gain[at] * (green[e] - rest[size + at]))
+                b8 = as_byte(base[2 * size + at] + gain[at] * (blue[e] - rest[2 * size + at]))
+                packed[e] = r8 | (g8 << 8) | (b8 << 16)
             store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
 
 
 @ti.kernel
 def _expose_noisy(
-    light: Flat, rest: Flat, base: Flat, gain: Flat, quantiles: Flat, std: Flat, key: ti.u32, taps: Flat, radius: ti.template(),
-    rows: int, stride: int, out: FlatInt,
+    light: Flat, rest: Flat, base: Flat, gain: Flat, cubics: Flat, key: ti.u32, taps: Flat, radius: ti.template(), rows: int,
+    stride: int, out: FlatInt,
 ):  # fmt: skip
-    """As `_expose`, with noise (2)."""
+    """As `_expose`, with noise (2); `cubics`: a and b of each channel, times its std."""
     for i in range(rows):
         size = rows * stride
+        row_key = hash32(hash32(ti.cast(i, ti.u32) ^ key) + key)
         packed = IntTile(0)
+        column, red, green, blue = WideTile(0.0), Tile(0.0), Tile(0.0), Tile(0.0)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
+            blur_tile(light, taps, radius, 0, i, start, rows, stride, column, red)
+            blur_tile(light, taps, radius, size, i, start, rows, stride, column, green)
+            blur_tile(light, taps, radius, 2 * size, i, start, rows, stride, column, blue)
             for e in range(TILE):
                 at = i * stride + start + e
-                bits = hash32(hash32(ti.cast(at, ti.u32) ^ key) + key)
-                r = base[at] + gain[at] * (blurred_at(light, taps, radius, 0, i, start + e, rows, stride) - rest[at])
-                g = base[size + at] + gain[at] * (
-                    blurred_at(light, taps, radius, 1, i, start + e, rows, stride) - rest[size + at]
-                )
-                b = base[2 * size + at] + gain[at] * (
-                    blurred_at(light, taps, radius, 2, i, start + e, rows, stride) - rest[2 * size + at]
-                )
-                r8 = as_byte(r + std[0] * quantiles[draw(bits, 0)])
-                g8 = as_byte(g + std[1] * quantiles[draw(bits, 1)])
-                b8 = as_byte(b + std[2] * quantiles[draw(bits, 2)])
+                bits = hash32(row_key + ti.cast(tile * TILE + e, ti.u32))
+                noise_r = grain(bits, cubics[0], cubics[1])
+                noise_g = grain(rehash(bits, ti.u32(0x9E3779B1)), cubics[2], cubics[3])
+                noise_b = grain(rehash(bits, ti.u32(0x85EBCA77)), cubics[4], cubics[5])
+                r8 = as_byte(base[at] + gain[at] * (red[e] - rest[at]) + noise_r)
+                g8 = as_byte(base[size + at] + gain[at] * (green[e] - rest[size + at]) + noise_g)
+                b8 = as_byte(base[2 * size + at] + gain[at] * (blue[e] - rest[2 * size + at]) + noise_b)
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
             store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
 
@@ -161,7 +186,7 @@ class Exposure:
         """`gain` is vignetting times 255, shape (H, W)."""
         ensure_runtime()
         self._planes, self._taps = planes, gaussian_taps(blur_px)
-        self._std, self._quantiles = np.array(noise_std, np.float32), normal_quantiles()
+        self._cubics = np.outer(noise_std, noise_cubic()).astype(np.float32).ravel()
         self._gain = planes.padded(gain)
         self._rest = self._base = planes.new(3)
 
@@ -187,5 +212,5 @@ class Exposure:
         if key is None:
             _expose(*flat, *tail)
         else:
-            _expose_noisy(*flat, self._quantiles, self._std, key, *tail)
+            _expose_noisy(*flat, self._cubics, key, *tail)
         return np.ascontiguousarray(out[:, : planes.cols])

@@ -1,4 +1,4 @@
-"""One clip of touch from a seed: sensor, indenter and motion in, a path and its frames out. The choice of everything else is random but seeded."""
+"""One clip of touch: sensor, indenter, motion and a random generator in, a path and its frames out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from simtouch._checks import ArgumentError
 from simtouch.sensors.spec import SensorSpec
@@ -47,7 +47,7 @@ def _plain(value):
     return None if isinstance(value, float) and math.isinf(value) else value
 
 
-def _build(kind, value, where: str):
+def _build(kind, value, where: str) -> Any:
     """`value` (plain JSON) as an instance of the annotated type `kind`."""
     if is_dataclass(kind):
         return _build_dataclass(kind, value, where)

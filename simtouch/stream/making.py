@@ -16,7 +16,6 @@ import pyarrow as pa
 from simtouch import indenters
 from simtouch._checks import ArgumentError, pick
 from simtouch.gel import GELS
-from simtouch.geometry.gap_map import Indenter
 from simtouch.scenes import MOTIONS, make_scene
 from simtouch.sensors import SensorSpec, SensorUnit
 from simtouch.simulator import TactileSimulator
@@ -57,7 +56,7 @@ class ClipMaker:
         return {k: v for k, v in self.__dict__.items() if k not in ("_simulators", "meshes")} | {"_simulators": {}}
 
     @cached_property
-    def meshes(self) -> dict[str, Indenter]:
+    def meshes(self) -> dict[str, indenters.Solid]:
         """The user's bodies by the name of their file."""
         return {name: indenters.mesh(name, scale=self.mesh_scale) for name in self.objects if is_mesh_file(name)}
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simtouch.gel.cells import CellCompliance
 from simtouch.gel.compliance import layer_compliance, layer_on_grid
 from tests.reference.layer import layer_compliance_by_solve
 
@@ -79,3 +80,16 @@ def test_all_at_once_is_the_sum_of_its_parts(grid):
     u_x, u_y, w = grid.displace(p, t)
     np.testing.assert_allclose(np.stack([u_x, u_y]), grid.spread(p) + grid.drag(t), atol=1e-12)
     np.testing.assert_allclose(w, grid.sink(p) + grid.sink_by_shear(t), atol=1e-12)
+
+
+def test_matrices_between_cells_are_the_same_compliance(grid):
+    rng = np.random.default_rng(5)
+    mask = rng.random((20, 24)) < 0.2
+    cells = CellCompliance(grid, mask)
+    p, t = np.where(mask, rng.normal(size=(20, 24)), 0), np.where(mask, rng.normal(size=(2, 20, 24)), 0)
+    np.testing.assert_allclose(cells.sink(p[mask]), grid.sink(p)[mask], atol=1e-12)
+    np.testing.assert_allclose(cells.sink_inverse(p[mask]), grid.sink_inverse(p)[mask], atol=1e-12)
+    np.testing.assert_allclose(cells.drag(t[:, mask]), grid.drag(t)[:, mask], atol=1e-12)
+    smooth = np.exp(-((np.mgrid[:20, :24] - 10.0) ** 2).sum(0) / 8) * mask
+    scale = np.abs(grid.spread(smooth)).max()
+    np.testing.assert_allclose(cells.spread(smooth[mask]), grid.spread(smooth)[:, mask], atol=5e-3 * scale)

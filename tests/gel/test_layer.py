@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simtouch.gel import LayerConfig, LayerGel, wrench
+from simtouch.gel import LayerConfig, LayerGel, layer, wrench
 from simtouch.sensors import SENSORS
 
 FRICTION, RADIUS, DEPTH = 0.6, 4e-3, 0.5e-3
@@ -172,15 +172,28 @@ def test_one_coupling_sweep_is_nearly_as_good_as_four():
     assert pulls[0] == pytest.approx(pulls[1], rel=2e-3)
 
 
-def test_the_window_changes_nothing():
-    """Solving on a window around the contact gives what the whole grid gives."""
-    small, whole = Stream(gel_spec(), LayerConfig()), Stream(gel_spec(), LayerConfig(margin_m=1.0))
-    for stream in (small, whole):
+@pytest.mark.parametrize("few", [0, 10**6])
+def test_where_it_is_solved_changes_nothing(monkeypatch, few):
+    """Between the touched cells, on a window around them, or on the whole grid."""
+    whole, part = Stream(gel_spec(), LayerConfig(margin_m=1.0)), Stream(gel_spec(), LayerConfig())
+    for stream, limit in ((whole, 0), (part, few)):
+        monkeypatch.setattr(layer, "_FEW_CELLS", limit)
         stream.press()
         stream.frame(DEPTH, 0.1e-3)
-    for name in ("normal_traction_pa", "shear_traction_pa"):
-        a, b = getattr(small.surface, name), getattr(whole.surface, name)
+    for name in ("normal_traction_pa", "shear_traction_pa", "displacement_m"):
+        a, b = getattr(part.surface, name), getattr(whole.surface, name)
         np.testing.assert_allclose(a, b, atol=3e-3 * np.abs(b).max())
+
+
+def test_a_gel_that_bulges_into_the_indenter_is_found_out():
+    """A cup: the rim presses, the gel rises inside and meets a roof that no overlap told of."""
+    stream = Stream(gel_spec())
+    r = np.hypot(stream.x, stream.y)
+    overlap = np.where((r > 2.2e-3) & (r < 3.5e-3), 0.5e-3, np.where(r <= 2.2e-3, -30e-6, -1.0))
+    surface = stream.gel.step(overlap, np.zeros((60, 80, 2)))
+    roof = r < 1.5e-3
+    assert surface.contact_mask[roof].any()
+    assert (surface.displacement_m[..., 2] <= -overlap + 2e-6).all()
 
 
 def test_lifting_off_forgets_the_shear():
