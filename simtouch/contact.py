@@ -44,79 +44,80 @@ class Contact:
 
     def step(self, pose: np.ndarray, dt_s: float) -> TactileFrame:
         """Move to `pose` and read the sensor."""
-        return self._move(pose, self._indenter.underside_m(pose, self._pixels), dt_s)
+        over = self._overlap(self._indenter, pose)
+        return self._move(pose, over, float(over.max()), dt_s)
 
     def step_depth(self, pose: np.ndarray, depth_m: float, dt_s: float) -> TactileFrame:
         """As `step`, with z moved until the deepest overlap is `depth_m`."""
-        underside = self._indenter.underside_m(pose, self._pixels)
-        return self._lower(pose, underside, depth_m - _deepest(self._rest_pixels - underside), dt_s)
+        over = self._overlap(self._indenter, pose)
+        return self._lower(pose, over, depth_m - _deepest(over), dt_s)
 
     def step_force(self, pose: np.ndarray, normal_force_n: float, dt_s: float) -> TactileFrame:
         """As `step`, with z moved until the gel is pressed with this force."""
-        underside = self._indenter.underside_m(pose, self._pixels)
-        return self._lower(pose, underside, self._lowering_for(underside, normal_force_n, self._gel.normal_force_n), dt_s)
+        over = self._overlap(self._indenter, pose)
+        return self._lower(pose, over, self._lowering_for(over, normal_force_n, self._gel.normal_force_n), dt_s)
 
     def depth_for_force(self, indenter: Indenter, pose: np.ndarray, normal_force_n: float, most_m: float) -> float:
         """Depth of a fresh, frictionless press that gives this force; `most_m` if that is less. Changes nothing."""
-        underside = indenter.underside_m(pose, self._pixels)
-        deepest = _deepest(self._rest_pixels - underside)
-        if self._gel.fresh_force_n(self._overlap(underside) + np.float32(most_m - deepest)) <= normal_force_n:
+        over = self._overlap(indenter, pose)
+        deepest = _deepest(over)
+        if self._gel.fresh_force_n(self._over_cells(over) + np.float32(most_m - deepest)) <= normal_force_n:
             return most_m
-        return deepest + self._lowering_for(underside, normal_force_n, self._gel.fresh_force_n, 0.02)
+        return deepest + self._lowering_for(over, normal_force_n, self._gel.fresh_force_n, 0.02)
 
-    def _lowering_for(self, underside: np.ndarray, normal_force_n: float, force_of, tolerance: float = _FORCE_TOLERANCE) -> float:
+    def _overlap(self, indenter: Indenter, pose: np.ndarray) -> np.ndarray:
+        """How deep the indenter lies below the resting gel over each pixel [m], float32, (H, W); -inf where there is none."""
+        return np.subtract(self._rest_pixels, indenter.underside_m(pose, self._pixels))
+
+    def _over_cells(self, over: np.ndarray) -> np.ndarray:
+        """The overlap over the cells, from that over the pixels: the mean of the four around a cell's centre."""
+        ratio = self._pixels.rows // self._cells.rows
+        low, high = slice(ratio // 2 - 1, None, ratio), slice(ratio // 2, None, ratio)
+        around = np.stack([over[rows, cols] for rows in (low, high) for cols in (low, high)])
+        there = np.isfinite(around)
+        count = there.sum(0, dtype=np.float32)  # half of the four decide where a body ends
+        mean = np.where(there, around, 0).sum(0, dtype=np.float32) / np.maximum(count, 1)
+        return np.where(count >= 2, mean, np.float32(_AWAY_M))
+
+    def _lowering_for(self, over: np.ndarray, normal_force_n: float, force_of, tolerance: float = _FORCE_TOLERANCE) -> float:
         """How far to lower the indenter for a force: false position, on a force that grows with depth."""
-        overlap = self._overlap(underside)
-        touch = -float(overlap.max())
+        cells, touch = self._over_cells(over), -_deepest(over)
         deepest = touch + self._spec.gel.thickness_m * _DEEPEST
         if normal_force_n == 0:
             return touch - _CLEAR_M
 
         def excess(lowering: float) -> float:
-            return force_of(overlap + np.float32(lowering)) - normal_force_n
+            return force_of(cells + np.float32(lowering)) - normal_force_n
 
         most = excess(deepest)
         if most < 0:
-            raise ArgumentError(
-                f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N)."
-            )
+            raise ArgumentError(f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N).")
         return _root(excess, (touch, -normal_force_n), (deepest, most), tolerance * normal_force_n)
 
-    def _lower(self, pose: np.ndarray, underside: np.ndarray, lowering_m: float, dt_s: float) -> TactileFrame:
+    def _lower(self, pose: np.ndarray, over: np.ndarray, lowering_m: float, dt_s: float) -> TactileFrame:
         lowered = pose.copy()
         lowered[2, 3] -= lowering_m
-        return self._move(lowered, underside - np.float32(lowering_m), dt_s)
+        over += np.float32(lowering_m)
+        return self._move(lowered, over, float(over.max()), dt_s)
 
-    def _move(self, pose: np.ndarray, underside: np.ndarray, dt_s: float) -> TactileFrame:
+    def _move(self, pose: np.ndarray, over: np.ndarray, deepest_m: float, dt_s: float) -> TactileFrame:
         """The next state of the gel, and all that is known of it."""
-        overlap = self._overlap(underside)
-        deepest = self._spec.gel.thickness_m * _DEEPEST
-        if overlap.max() > deepest:
+        most_m = self._spec.gel.thickness_m * _DEEPEST
+        if deepest_m > most_m:
             raise ArgumentError(
-                f"`gel_T_indenter` presses {overlap.max() * 1e3:.2f} mm deep; a gel {self._spec.gel.thickness_m * 1e3:.2f} mm thick "
-                f"is simulated to {deepest * 1e3:.2f} mm."
+                f"`gel_T_indenter` presses {deepest_m * 1e3:.2f} mm deep; a gel {self._spec.gel.thickness_m * 1e3:.2f} mm thick "
+                f"is simulated to {most_m * 1e3:.2f} mm."
             )
+        cells = self._over_cells(over)
         before = pose if self._last_pose is None else self._last_pose
-        surface = self._gel.step(overlap, surface_motion(before, pose, self._over_cells(underside), self._cells))
+        underside = np.where(cells > _AWAY_M, self._rest_cells - cells, np.inf)
+        surface = self._gel.step(cells, surface_motion(before, pose, underside, self._cells))
         if self._last_pose is not None:
             self._time_s, self._frame_index = self._time_s + dt_s, self._frame_index + 1
         self._last_pose = pose
-        return self._read(pose, surface, np.maximum(self._rest_pixels - underside, _AWAY_M))
+        return self._read(pose, surface, over, max(0.0, deepest_m))
 
-    def _overlap(self, underside: np.ndarray) -> np.ndarray:
-        """How deep the indenter lies below the resting gel over each cell [m]; far away where there is none."""
-        return np.maximum(self._rest_cells - self._over_cells(underside), _AWAY_M).astype(np.float32)
-
-    def _over_cells(self, underside: np.ndarray) -> np.ndarray:
-        """The underside over the cells, from that over the pixels: the mean of the four around a cell's centre."""
-        ratio = self._pixels.rows // self._cells.rows
-        low, high = slice(ratio // 2 - 1, None, ratio), slice(ratio // 2, None, ratio)
-        around = np.stack([underside[rows, cols] for rows in (low, high) for cols in (low, high)])
-        there = np.isfinite(around)
-        count = there.sum(0)  # half of the four decide where a body ends
-        return np.where(count >= 2, np.where(there, around, 0).sum(0) / np.maximum(count, 1), np.inf)
-
-    def _read(self, pose: np.ndarray, surface: GelSurface, over_pixels: np.ndarray) -> TactileFrame:
+    def _read(self, pose: np.ndarray, surface: GelSurface, over_pixels: np.ndarray, indent_depth_m: float) -> TactileFrame:
         """All that is known of this state of the gel; `over_pixels` is the overlap per pixel [m]."""
         height, shear = self._image_surface(surface, over_pixels)
         contact = surface.contact_mask
@@ -137,7 +138,7 @@ class Contact:
             slip_state=slip_state(contact, surface.slides),
             slip_ratio=slip_ratio(contact, surface.slides),
             contact_area_m2=float(contact.sum()) * self._cells.spacing_m**2,
-            indent_depth_m=max(0.0, float(over_pixels.max())),
+            indent_depth_m=indent_depth_m,
             markers_px=markers,
             flow_px=flow,
             gel_T_indenter=pose,

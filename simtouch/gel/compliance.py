@@ -107,11 +107,12 @@ class Compliance:
     def _spectrum(self, field: np.ndarray) -> np.ndarray:
         # Along the rows first: the rows of padding are zero and need no transform.
         h, w = self.shape
-        return sfft.fft(sfft.rfft(field, 2 * w, axis=-1), 2 * h, axis=-2, overwrite_x=True)
+        return np.asarray(sfft.fft(sfft.rfft(field, 2 * w, axis=-1), 2 * h, axis=-2, overwrite_x=True))
 
     def _back(self, spectrum: np.ndarray) -> np.ndarray:
         h, w = self.shape
-        return sfft.irfft(sfft.ifft(spectrum, axis=-2, overwrite_x=True)[..., :h, :], 2 * w, axis=-1)[..., :w]
+        rows = np.asarray(sfft.ifft(spectrum, axis=-2, overwrite_x=True))[..., :h, :]
+        return np.asarray(sfft.irfft(rows, 2 * w, axis=-1))[..., :w]
 
 
 def _offsets(n: int) -> np.ndarray:

@@ -46,10 +46,11 @@ class StepSize:
     def on(self, compliance: Compliance | CellCompliance, touched: np.ndarray) -> float:
         """Step for this contact; iterates again whenever the contact has grown by more than 3 %, or shrunk by half."""
         cells = int(touched.sum())
-        cold = self._vector is None or self._vector.shape[1:] != tuple(compliance.shape)
+        last = self._vector
+        cold = last is None or last.shape[1:] != tuple(compliance.shape)
         if cold or cells > 1.03 * self._cells or cells < 0.5 * self._cells:
             even = _even_start(compliance)
-            v = touched * (even if cold else self._vector + compliance.dtype.type(0.01) * even)
+            v = touched * (even if last is None or cold else last + compliance.dtype.type(0.01) * even)
             for _ in range(10 if cold else 4):
                 v = v / compliance.dtype.type(np.sqrt(np.sum(v * v, dtype=np.float64)))
                 image = compliance.drag(v) * touched

@@ -71,8 +71,8 @@ class LayerGel:
         """See `GelModel.step`."""
         d, motion = self._inputs(overlap_m, motion_m)
         target = self._target + motion
-        shear, by_shear = self._shear, self._sink_by_shear
-        pressure = self._pressure
+        pressure, shear, slides = self._pressure, self._shear, np.zeros(d.shape, bool)
+        by_shear = self._sink_by_shear
         for sweep in range(max(1, self.config.coupling_sweeps)):
             if sweep:
                 by_shear = self._compliance.sink_by_shear(shear)

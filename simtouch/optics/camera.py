@@ -18,7 +18,6 @@ from simtouch.optics.planes import PAD, TILE, Planes, Tile
 
 BYTE_MEAN_SUM = 510.0
 IntTile = ti.types.vector(TILE, ti.i32)
-WideTile = ti.types.vector(TILE + 2 * PAD, ti.f32)
 
 
 def gaussian_taps(sigma_px: float) -> np.ndarray:
@@ -84,24 +83,38 @@ def as_byte(level):
 
 
 @ti.func
-def blur_tile(
-    light: ti.template(), taps: ti.template(), radius: ti.template(), first, i, start, rows, stride, column_out: ti.template(),
-    out: ti.template(),
-):  # fmt: skip
-    """Both rows of taps over a tile of row i of the plane that begins at `first`: columns first, rims repeated."""
+def mirrored_sum(light: ti.template(), lines: ti.template(), radius: ti.template(), at, a: ti.template(), b: ti.template()):
+    """The pixels `a` rows and `b` columns away on all sides; `lines` are the rows around."""
+    total = light[lines[radius + a] + at + b]
+    if ti.static(b > 0):
+        total += light[lines[radius + a] + at - b]
+    if ti.static(a > 0):
+        total += light[lines[radius - a] + at + b]
+    if ti.static(a > 0 and b > 0):
+        total += light[lines[radius - a] + at - b]
+    return total
+
+
+@ti.func
+def blurred_at(light: ti.template(), lines: ti.template(), taps: ti.template(), radius: ti.template(), at):
+    """Both rows of taps at once: pixels that share a weight are summed first, and nothing goes through memory."""
+    total = light[lines[radius] + at] * (taps[0] * taps[0])
+    for b in ti.static(range(1, radius + 1)):
+        for a in ti.static(range(b + 1)):
+            ring = mirrored_sum(light, lines, radius, at, a, b)
+            if ti.static(a < b):
+                ring += mirrored_sum(light, lines, radius, at, b, a)
+            total += ring * (taps[a] * taps[b])
+    return total
+
+
+@ti.func
+def lines_around(radius: ti.template(), i, first, rows, stride):
+    """Where the 2 radius + 1 rows around row i of the plane at `first` begin; rims repeated."""
     lines = ti.Vector([0 for _ in ti.static(range(2 * radius + 1))])
     for r in ti.static(range(-radius, radius + 1)):
-        lines[radius + r] = first + ti.min(ti.max(i + r, 0), rows - 1) * stride + start - radius
-    for e in range(ti.static((TILE + 2 * radius + 7) // 8 * 8)):
-        total = light[lines[radius] + e] * taps[0]
-        for r in ti.static(range(1, radius + 1)):
-            total += (light[lines[radius - r] + e] + light[lines[radius + r] + e]) * taps[r]
-        column_out[e] = total
-    for e in range(TILE):
-        total = column_out[e + radius] * taps[0]
-        for r in ti.static(range(1, radius + 1)):
-            total += (column_out[e + radius - r] + column_out[e + radius + r]) * taps[r]
-        out[e] = total
+        lines[radius + r] = first + ti.min(ti.max(i + r, 0), rows - 1) * stride
+    return lines
 
 
 @ti.kernel
@@ -109,10 +122,12 @@ def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int
     """Three planes."""
     for line in range(3 * rows):
         plane, i = line // rows, line % rows
-        column, blurred = WideTile(0.0), Tile(0.0)
+        blurred = Tile(0.0)
+        lines = lines_around(radius, i, plane * rows * stride, rows, stride)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            blur_tile(light, taps, radius, plane * rows * stride, i, start, rows, stride, column, blurred)
+            for e in range(TILE):
+                blurred[e] = blurred_at(light, lines, taps, radius, start + e)
             for e in range(TILE):
                 out[line * stride + start + e] = blurred[e]
 
@@ -135,17 +150,17 @@ def _expose(
     for i in range(rows):
         size = rows * stride
         packed = IntTile(0)
-        column, red, green, blue = WideTile(0.0), Tile(0.0), Tile(0.0), Tile(0.0)
+        reds, greens = lines_around(radius, i, 0, rows, stride), lines_around(radius, i, size, rows, stride)
+        blues = lines_around(radius, i, 2 * size, rows, stride)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            blur_tile(light, taps, radius, 0, i, start, rows, stride, column, red)
-            blur_tile(light, taps, radius, size, i, start, rows, stride, column, green)
-            blur_tile(light, taps, radius, 2 * size, i, start, rows, stride, column, blue)
             for e in range(TILE):
                 at = i * stride + start + e
-                r8 = as_byte(base[at] + gain[at] * (red[e] - rest[at]))
-                g8 = as_byte(base[size + at] + gain[at] * (green[e] - rest[size + at]))
-                b8 = as_byte(base[2 * size + at] + gain[at] * (blue[e] - rest[2 * size + at]))
+                red, green = blurred_at(light, reds, taps, radius, start + e), blurred_at(light, greens, taps, radius, start + e)
+                blue = blurred_at(light, blues, taps, radius, start + e)
+                r8 = as_byte(base[at] + gain[at] * (red - rest[at]))
+                g8 = as_byte(base[size + at] + gain[at] * (green - rest[size + at]))
+                b8 = as_byte(base[2 * size + at] + gain[at] * (blue - rest[2 * size + at]))
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
             store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
 
@@ -160,21 +175,21 @@ def _expose_noisy(
         size = rows * stride
         row_key = hash32(hash32(ti.cast(i, ti.u32) ^ key) + key)
         packed = IntTile(0)
-        column, red, green, blue = WideTile(0.0), Tile(0.0), Tile(0.0), Tile(0.0)
+        reds, greens = lines_around(radius, i, 0, rows, stride), lines_around(radius, i, size, rows, stride)
+        blues = lines_around(radius, i, 2 * size, rows, stride)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            blur_tile(light, taps, radius, 0, i, start, rows, stride, column, red)
-            blur_tile(light, taps, radius, size, i, start, rows, stride, column, green)
-            blur_tile(light, taps, radius, 2 * size, i, start, rows, stride, column, blue)
             for e in range(TILE):
                 at = i * stride + start + e
+                red, green = blurred_at(light, reds, taps, radius, start + e), blurred_at(light, greens, taps, radius, start + e)
+                blue = blurred_at(light, blues, taps, radius, start + e)
                 bits = hash32(row_key + ti.cast(tile * TILE + e, ti.u32))
                 noise_r = grain(bits, cubics[0], cubics[1])
                 noise_g = grain(rehash(bits, ti.u32(0x9E3779B1)), cubics[2], cubics[3])
                 noise_b = grain(rehash(bits, ti.u32(0x85EBCA77)), cubics[4], cubics[5])
-                r8 = as_byte(base[at] + gain[at] * (red[e] - rest[at]) + noise_r)
-                g8 = as_byte(base[size + at] + gain[at] * (green[e] - rest[size + at]) + noise_g)
-                b8 = as_byte(base[2 * size + at] + gain[at] * (blue[e] - rest[2 * size + at]) + noise_b)
+                r8 = as_byte(base[at] + gain[at] * (red - rest[at]) + noise_r)
+                g8 = as_byte(base[size + at] + gain[at] * (green - rest[size + at]) + noise_g)
+                b8 = as_byte(base[2 * size + at] + gain[at] * (blue - rest[2 * size + at]) + noise_b)
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
             store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
 
