@@ -91,7 +91,9 @@ class Contact:
 
         most = excess(deepest)
         if most < 0:
-            raise ArgumentError(f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N).")
+            raise ArgumentError(
+                f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N)."
+            )
         return _root(excess, (touch, -normal_force_n), (deepest, most), tolerance * normal_force_n)
 
     def _lower(self, pose: np.ndarray, over: np.ndarray, lowering_m: float, dt_s: float) -> TactileFrame:
@@ -146,7 +148,7 @@ class Contact:
         )
 
     def _image_surface(self, surface: GelSurface, over_pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Height [m], (H, W), and, for a sensor with markers, in-plane displacement [m], (H, W, 2)."""
+        """Height [m], (H, W), and, for a sensor with markers, in-plane displacement [m], (h, w, 2)."""
         displacement = surface.displacement_m
         if not displacement.any():
             return np.zeros(self._pixels.shape, np.float32), None
@@ -156,7 +158,7 @@ class Contact:
             height = self._lift.lift(displacement[..., 2])
         if self._spec.markers is None:
             return height, None
-        return height, np.stack([self._lift.lift(displacement[..., axis]) for axis in (0, 1)], -1)
+        return height, displacement[..., :2]
 
 
 def _deepest(overlap: np.ndarray) -> float:

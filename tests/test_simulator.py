@@ -273,35 +273,3 @@ def test_taichi_threads_do_not_change_a_frame():
         for n in (1, 2)
     }
     assert len(hashes) == 1
-
-
-def test_a_letter_and_a_screw_are_not_mirrored_in_the_image():
-    """F reads as F: its stem left, its bars to the right, the longer on top. Crests of a right-handed thread rise to the right."""
-    sim = simulator("gelsight_mini")
-    pressed = {}
-    for name, body in (("F", indenters.text("F", letter_height_m=7e-3)), ("screw", indenters.screw_thread())):
-        sim.reset(body)
-        frame = sim.step_depth(np.eye(4), 0.3e-3)
-        changed = np.abs(frame.image.astype(int) - sim.background).max(2) > 20
-        assert changed.any()
-        pressed[name] = frame.height_m < 0.6 * frame.height_m.min()
-    rows, cols = np.nonzero(pressed["F"])
-    box = pressed["F"][rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
-    h, w = box.shape
-    assert box[:, : w // 4].mean() > 3 * box[:, -w // 4 :].mean()
-    assert box[: h // 4].mean() > 2 * box[-h // 4 :].mean()
-    rows, cols = np.nonzero(pressed["screw"])
-    assert _rise_of_the_crests(pressed["screw"]) > 0.05
-
-
-def _rise_of_the_crests(mask):
-    """Mean slope of the connected ridges: how far up (towards row 0) they go for a step to the right."""
-    from scipy.ndimage import label
-
-    labels, count = label(mask)
-    slopes = []
-    for k in range(1, count + 1):
-        rows, cols = np.nonzero(labels == k)
-        if len(rows) >= 30 and np.ptp(cols) > 4:
-            slopes.append(-np.polyfit(cols, rows, 1)[0])
-    return np.mean(slopes)

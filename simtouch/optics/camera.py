@@ -1,20 +1,20 @@
 """The camera: light from the gel in, 8-bit image out.
 
-    I = floor(255 (B + v (G * E - G * E_rest)) + noise + 1/2), held to 0..255                (1)
+    I = floor(255 v G * E + noise + 1/2), held to 0..255                                     (1)
     noise = std_c q(s),   s sum of the four bytes of h_c(pixel, key),   key from (seed, frame)   (2)
     q(s) = a (s - 510) + b (s - 510)^3                                                       (3)
 
-B image of the resting gel, v vignetting, G the Gaussian blur (a product of two short rows of taps that sum to 1, rims
+v vignetting, G the Gaussian blur (a product of two short rows of taps that sum to 1, rims
 repeated), h_c 32-bit counter-based hashes. Four equally likely bytes sum to nearly a normal distribution; the cubic gives it
-mean 0, variance 1 and the normal's fourth moment. It needs no table, hence no gather. The change is exactly 0 where
-E = E_rest. Hash: C. Wellons' `lowbias32`, published constants.
+mean 0, variance 1 and the normal's fourth moment. It needs no table, hence no gather. Equal light gives equal
+bytes. Hash: C. Wellons' `lowbias32`, published constants.
 """
 
 import numpy as np
 from scipy.optimize import brentq
 
 from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
-from simtouch.optics.planes import PAD, TILE, Planes, Tile
+from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
 
 BYTE_MEAN_SUM = 510.0
 IntTile = ti.types.vector(TILE, ti.i32)
@@ -76,10 +76,8 @@ def grain(bits, a, b):
 
 @ti.func
 def as_byte(level):
-    """Round half up and hold to 0..255. Comparisons, not `ti.min`: those take one instruction, for they need not mind NaN."""
-    up = level + 0.5
-    low = ti.select(up > 0.0, up, 0.0)
-    return ti.cast(ti.select(low < 255.0, low, 255.0), ti.i32)
+    """Round half up and hold to 0..255."""
+    return ti.cast(within(level + 0.5, 255.0), ti.i32)
 
 
 @ti.func
@@ -128,25 +126,20 @@ def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int
             start = PAD + tile * TILE
             for e in range(TILE):
                 blurred[e] = blurred_at(light, lines, taps, radius, start + e)
-            for e in range(TILE):
-                out[line * stride + start + e] = blurred[e]
+            store_tile(blurred, (line * stride + start) // 8, out)
 
 
 @ti.func
-def store_pixels(packed: ti.template(), first, out: ti.template()):
-    """Write a tile of 24-bit pixels as bytes r, g, b: four pixels in three words."""
-    for quad in ti.static(range(TILE // 4)):
-        p0, p1, p2, p3 = packed[4 * quad], packed[4 * quad + 1], packed[4 * quad + 2], packed[4 * quad + 3]
-        out[first + 3 * quad] = p0 | (p1 << 24)
-        out[first + 3 * quad + 1] = (p1 >> 8) | (p2 << 16)
-        out[first + 3 * quad + 2] = (p2 >> 16) | (p3 << 8)
+def store_pixels(packed: ti.template(), tile, out: ti.template()):
+    """Write the tile-th tile of 24-bit pixels as bytes r, g, b: four pixels in three words."""
+    for word in ti.static(range(TILE // 4 * 3)):
+        first, shift = word // 3 * 4 + word % 3, 8 * (word % 3)
+        out[tile * (TILE // 4 * 3) + word] = ti.bit_shr(packed[first], shift) | (packed[first + 1] << (24 - shift))
 
 
 @ti.kernel
-def _expose(
-    light: Flat, rest: Flat, base: Flat, gain: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int, out: FlatInt
-):
-    """`base` and `gain` in grey levels; `out` holds whole tiles, so it may be wider than the image."""
+def _expose(light: Flat, gain: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int, out: FlatInt):
+    """`gain` in grey levels; `out` holds whole tiles, so it may be wider than the image."""
     for i in range(rows):
         size = rows * stride
         packed = IntTile(0)
@@ -158,16 +151,16 @@ def _expose(
                 at = i * stride + start + e
                 red, green = blurred_at(light, reds, taps, radius, start + e), blurred_at(light, greens, taps, radius, start + e)
                 blue = blurred_at(light, blues, taps, radius, start + e)
-                r8 = as_byte(base[at] + gain[at] * (red - rest[at]))
-                g8 = as_byte(base[size + at] + gain[at] * (green - rest[size + at]))
-                b8 = as_byte(base[2 * size + at] + gain[at] * (blue - rest[2 * size + at]))
+                r8 = as_byte(gain[at] * red)
+                g8 = as_byte(gain[at] * green)
+                b8 = as_byte(gain[at] * blue)
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
-            store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
+            store_pixels(packed, i * ((stride - 2 * PAD) // TILE) + tile, out)
 
 
 @ti.kernel
 def _expose_noisy(
-    light: Flat, rest: Flat, base: Flat, gain: Flat, cubics: Flat, key: ti.u32, taps: Flat, radius: ti.template(), rows: int,
+    light: Flat, gain: Flat, cubics: Flat, key: ti.u32, taps: Flat, radius: ti.template(), rows: int,
     stride: int, out: FlatInt,
 ):  # fmt: skip
     """As `_expose`, with noise (2); `cubics`: a and b of each channel, times its std."""
@@ -187,15 +180,15 @@ def _expose_noisy(
                 noise_r = grain(bits, cubics[0], cubics[1])
                 noise_g = grain(rehash(bits, ti.u32(0x9E3779B1)), cubics[2], cubics[3])
                 noise_b = grain(rehash(bits, ti.u32(0x85EBCA77)), cubics[4], cubics[5])
-                r8 = as_byte(base[at] + gain[at] * (red - rest[at]) + noise_r)
-                g8 = as_byte(base[size + at] + gain[at] * (green - rest[size + at]) + noise_g)
-                b8 = as_byte(base[2 * size + at] + gain[at] * (blue - rest[2 * size + at]) + noise_b)
+                r8 = as_byte(gain[at] * red + noise_r)
+                g8 = as_byte(gain[at] * green + noise_g)
+                b8 = as_byte(gain[at] * blue + noise_b)
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
-            store_pixels(packed, (i * (stride - 2 * PAD) + tile * TILE) // 4 * 3, out)
+            store_pixels(packed, i * ((stride - 2 * PAD) // TILE) + tile, out)
 
 
 class Exposure:
-    """The camera of one sensor; owns the picture of the resting gel."""
+    """The camera of one sensor."""
 
     def __init__(self, planes: Planes, *, blur_px: float, noise_std: tuple[float, float, float], gain: np.ndarray):
         """`gain` is vignetting times 255, shape (H, W)."""
@@ -203,26 +196,21 @@ class Exposure:
         self._planes, self._taps = planes, gaussian_taps(blur_px)
         self._cubics = np.outer(noise_std, noise_cubic()).astype(np.float32).ravel()
         self._gain = planes.padded(gain)
-        self._rest = self._base = planes.new(3)
-
-    def set_rest(self, light: np.ndarray, glow: np.ndarray | float = 0.0) -> None:
-        """Fix the resting gel: its light, planes (3, H, stride), and light that no press changes, shape (3, H, W)."""
-        planes = self._planes
-        self._rest = self.blurred(light)
-        self._base = planes.padded(planes.inner(self._gain) * (planes.inner(self._rest) + glow))
 
     def blurred(self, light: np.ndarray) -> np.ndarray:
         """Light through the lens, planes, shape (3, H, stride)."""
         planes, radius = self._planes, len(self._taps) - 1
+        planes.extend(light)
         out = planes.new(3)
         _blur(light.reshape(-1), self._taps, radius, planes.rows, planes.stride, out.reshape(-1))
         return out
 
     def image(self, light: np.ndarray, key: int | None) -> np.ndarray:
-        """Tactile image (1), uint8, shape (H, W, 3); `key` of the noise, None for none."""
+        """Tactile image (1), uint8, shape (H, W, 3); `key` of the noise, None for none. Writes the padding of `light`."""
         planes, radius = self._planes, len(self._taps) - 1
+        planes.extend(light)
         out = np.empty((planes.rows, planes.stride - 2 * PAD, 3), np.uint8)
-        flat = [a.reshape(-1) for a in (light, self._rest, self._base, self._gain)]
+        flat = (light.reshape(-1), self._gain.reshape(-1))
         tail = (self._taps, radius, planes.rows, planes.stride, out.reshape(-1).view(np.int32))
         if key is None:
             _expose(*flat, *tail)

@@ -4,7 +4,12 @@
     c = clamp(r - |X_0 - X_dot| + 1/2, 0, 1)      share of the pixel that the nearest dot covers       (2)
     E' = E (1 - c (1 - ink))                                                                             (3)
 
-Gather only: a pixel asks which dot it sees; the grid is regular, so the nearest one is found by rounding. Lengths in pixels.
+(1) is solved at the nodes of the gel grid and X_0 taken between them by straight lines both ways. Against (1) at each pixel that
+moves a dot by less than 0.02 px where the shear is smooth (waves of 60 cells or more, 1 px); where it breaks, at rims of slip, by
+up to some tenths, and by more only where strains above 0.3 leave more than that to the one Newton step itself. Gather only: a
+pixel asks which dot it sees; the grid of dots is regular, so the nearest one is found by rounding. X_0 in a tile between two rows
+of nodes lies in the box around the tile's nodes, so a box that no dot reaches is passed over, and nothing changes. Lengths in
+pixels.
 """
 
 import math
@@ -12,80 +17,139 @@ import math
 import numpy as np
 
 from simtouch._taichi import Flat, ensure_runtime, ti
-from simtouch.optics.planes import PAD, TILE, Planes, Tile
+from simtouch.optics.planes import PAD, TILE, Planes, Tile, within
 from simtouch.sensors.spec import SensorSpec
 
 
 @ti.func
-def material_shift(ux, uy, xx, xy, yx, yy):
-    """(1 + grad u)^-1 u of (1); xy is du_x / dy."""
-    per_det = 1.0 / ti.max((1.0 + xx) * (1.0 + yy) - xy * yx, 0.1)
-    return ((1.0 + yy) * ux - xy * uy) * per_det, ((1.0 + xx) * uy - yx * ux) * per_det
+def nearest(place, pitch, last):
+    """The nearest of the places from -last to last, in whole pitches from the first."""
+    return (ti.floor(within(place / pitch + last + 0.5, 2.0 * last + 0.5)) - last) * pitch
 
 
 @ti.func
-def covered_share(x, y, grid: ti.template()):
-    """Equation (2). `grid`: centre x, y, cos, sin, pitch x, y, largest index x, y, radius, ink rgb."""
-    dx, dy = x - grid[0], y - grid[1]
-    along, down = grid[2] * dx + grid[3] * dy, grid[2] * dy - grid[3] * dx
-    # Indices run from -(n - 1) / 2 to (n - 1) / 2; whole steps from the first dot.
-    m = ti.min(ti.max(ti.floor(along / grid[4] + grid[6] + 0.5), 0.0), 2.0 * grid[6]) - grid[6]
-    n = ti.min(ti.max(ti.floor(down / grid[5] + grid[7] + 0.5), 0.0), 2.0 * grid[7]) - grid[7]
-    off_x, off_y = along - m * grid[4], down - n * grid[5]
-    return ti.min(ti.max(grid[8] + 0.5 - ti.sqrt(off_x * off_x + off_y * off_y), 0.0), 1.0)
+def covered_share(along, down, grid: ti.template()):
+    """Equation (2). `grid`: pitch along and down, largest index along and down, radius, ink rgb."""
+    off_x, off_y = along - nearest(along, grid[0], grid[2]), down - nearest(down, grid[1], grid[3])
+    return within(grid[4] + 0.5 - ti.sqrt(off_x * off_x + off_y * off_y), 1.0)
+
+
+@ti.func
+def reached(nodes: ti.template(), first, last, wide, pitch, count, reach):
+    """Whether a dot's line lies within `reach` of the box around nodes first..last of two rows, `wide` apart."""
+    low = ti.min(nodes[first], nodes[first + wide])
+    high = ti.max(nodes[first], nodes[first + wide])
+    for n in range(first + 1, last + 1):
+        low, high = ti.min(low, ti.min(nodes[n], nodes[n + wide])), ti.max(high, ti.max(nodes[n], nodes[n + wide]))
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    return ti.abs(middle - nearest(middle, pitch, count)) <= half + reach
+
+
+@ti.func
+def along_row(nodes: ti.template(), row, ratio: ti.template(), tile, out: ti.template()):
+    """The nodes of a row at the pixels of a tile, by straight lines."""
+    for e in range(TILE):
+        place = tile * TILE + e + ratio // 2
+        f = (place % ratio + 0.5) * (1.0 / ratio)
+        left, right = nodes[row + place // ratio], nodes[row + place // ratio + 1]
+        out[e] = left + (right - left) * f
+
+
+@ti.func
+def darken(share: ti.template(), first, size, grid: ti.template(), out: ti.template()):
+    """Equation (3) on a tile of three planes."""
+    for e in range(TILE):
+        if share[e] > 0.0:
+            at = first + e
+            out[at] = out[at] * (1.0 - share[e] * (1.0 - grid[5]))
+            out[size + at] = out[size + at] * (1.0 - share[e] * (1.0 - grid[6]))
+            out[2 * size + at] = out[2 * size + at] * (1.0 - share[e] * (1.0 - grid[7]))
 
 
 @ti.kernel
-def _print_dots(shear: Flat, grid: Flat, rows: int, stride: int, out: Flat):
-    """Darkens `out`, the light of three planes, where dots are."""
-    for i in range(rows):
-        above, below = ti.max(i - 1, 0) * stride, ti.min(i + 1, rows - 1) * stride
-        per_row = 1.0 / ti.max(ti.min(i + 1, rows - 1) - ti.max(i - 1, 0), 1)
-        size = rows * stride
-        covered = Tile(0.0)
+def _print_dots(nodes: Flat, grid: Flat, ratio: ti.template(), h: int, w: int, stride: int, out: Flat):
+    """Darkens `out`, the light of three planes, where dots are. `nodes`: lattice coordinates along and down of X_0, two
+    planes of (h + 2, w + 2), one node beyond each rim."""
+    for strip in range(h + 1):
+        wide, size = w + 2, h * ratio * stride
+        down_plane = (h + 2) * wide
+        reach = grid[4] + 0.51
+        upper_x, lower_x, upper_y, lower_y, share = Tile(0.0), Tile(0.0), Tile(0.0), Tile(0.0), Tile(0.0)
         for tile in range((stride - 2 * PAD) // TILE):
-            start = PAD + tile * TILE
-            for e in range(TILE):
-                j = start + e
-                x, y = i * stride + j, size + i * stride + j
-                xx, yx = (shear[x + 1] - shear[x - 1]) * 0.5, (shear[y + 1] - shear[y - 1]) * 0.5
-                xy = (shear[below + j] - shear[above + j]) * per_row
-                yy = (shear[size + below + j] - shear[size + above + j]) * per_row
-                shift_x, shift_y = material_shift(shear[x], shear[y], xx, xy, yx, yy)
-                covered[e] = covered_share(j - PAD - shift_x, i - shift_y, grid)
-            for e in range(TILE):
-                if covered[e] > 0.0:
-                    at = i * stride + start + e
-                    out[at] = out[at] * (1.0 - covered[e] * (1.0 - grid[9]))
-                    out[size + at] = out[size + at] * (1.0 - covered[e] * (1.0 - grid[10]))
-                    out[2 * size + at] = out[2 * size + at] * (1.0 - covered[e] * (1.0 - grid[11]))
+            row = strip * wide
+            first = row + ti.min((tile * TILE + ratio // 2) // ratio, w)
+            last = row + ti.min((tile * TILE + TILE - 1 + ratio // 2) // ratio + 1, w + 1)
+            if reached(nodes, down_plane + first, down_plane + last, wide, grid[1], grid[3], reach) and reached(
+                nodes, first, last, wide, grid[0], grid[2], reach
+            ):
+                along_row(nodes, row, ratio, tile, upper_x)
+                along_row(nodes, row + wide, ratio, tile, lower_x)
+                along_row(nodes, down_plane + row, ratio, tile, upper_y)
+                along_row(nodes, down_plane + row + wide, ratio, tile, lower_y)
+                for phase in range(ratio):
+                    i, f = strip * ratio - ratio // 2 + phase, (phase + 0.5) * (1.0 / ratio)
+                    if 0 <= i < h * ratio:
+                        seen = 0
+                        for e in range(TILE):
+                            along = upper_x[e] + (lower_x[e] - upper_x[e]) * f
+                            down = upper_y[e] + (lower_y[e] - upper_y[e]) * f
+                            share[e] = covered_share(along, down, grid)
+                            seen += ti.cast(share[e] > 0.0, ti.i32)
+                        if seen > 0:
+                            darken(share, i * stride + PAD + tile * TILE, size, grid, out)
 
 
 class Dots:
-    """The printed dots of one sensor; owns the plane of the shear."""
+    """The printed dots of one sensor."""
 
     def __init__(self, spec: SensorSpec, planes: Planes):
         ensure_runtime()
         marks, pitch = spec.markers, spec.camera.pixel_pitch_m
-        cx, cy = (planes.cols - 1) / 2 + marks.offset_m[0] / pitch, (planes.rows - 1) / 2 + marks.offset_m[1] / pitch
-        turn = (math.cos(marks.rotation_rad), math.sin(marks.rotation_rad))
+        self._shape, self._ratio = spec.gel.grid_shape, planes.rows // spec.gel.grid_shape[0]
+        self._turn = np.float32([math.cos(marks.rotation_rad), math.sin(marks.rotation_rad)])
         steps = (marks.pitch_m[0] / pitch, marks.pitch_m[1] / pitch, (marks.cols - 1) / 2, (marks.rows - 1) / 2)
-        self._grid = np.array([cx, cy, *turn, *steps, marks.diameter_m / pitch / 2, *marks.ink], np.float32)
+        self._grid = np.array([*steps, marks.diameter_m / pitch / 2, *marks.ink], np.float32)
+        h, w = self._shape
+        x, y = (np.arange(-1, n + 1) * self._ratio + (self._ratio - 1) / 2 - (n * self._ratio - 1) / 2 for n in (w, h))
+        self._rest = self._lattice(x[None, :] - marks.offset_m[0] / pitch, y[:, None] - marks.offset_m[1] / pitch)
         self._planes, self._per_pixel = planes, np.float32(1 / pitch)
-        self._shear = planes.new(2)
 
     def print_on(self, light: np.ndarray, shear_m: np.ndarray | None) -> None:
         """Darken light, planes (3, H, stride), where dots are: (3).
 
         Args:
             light: Light towards the camera, changed in place.
-            shear_m: In-plane motion of the surface [m], float32, shape (H, W, 2); None for none.
+            shear_m: In-plane motion of the surface [m] on the gel grid, float32, shape (h, w, 2); None for none.
         """
-        planes, shear = self._planes, self._shear
-        if shear_m is None:
-            shear[:] = 0.0
-        else:
-            np.multiply(shear_m.transpose(2, 0, 1), self._per_pixel, out=planes.inner(shear))
-            planes.extend_linearly(shear)
-        _print_dots(shear.reshape(-1), self._grid, planes.rows, planes.stride, light.reshape(-1))
-        planes.extend(light)
+        nodes = self._rest if shear_m is None else self._rest - self._lattice(*self._shift(shear_m))
+        h, w = self._shape
+        _print_dots(nodes.reshape(-1), self._grid, self._ratio, h, w, self._planes.stride, light.reshape(-1))
+
+    def _lattice(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Coordinates along and down the grid of dots of a place or way in the image, float32, shape (2, ...)."""
+        cos, sin = self._turn
+        return np.array([cos * x + sin * y, cos * y - sin * x], np.float32)
+
+    def _shift(self, shear_m: np.ndarray) -> np.ndarray:
+        """(1 + grad u)^-1 u of (1) at the nodes and, going on straight, one beyond each rim, shape (2, h + 2, w + 2)."""
+        ux, uy = u = shear_m.transpose(2, 0, 1) * self._per_pixel
+        wide = np.float32(1 / self._ratio)
+        (xx, yx), (xy, yy) = _slopes(u, wide), _slopes(u.transpose(0, 2, 1), wide).transpose(0, 2, 1)
+        xx, yy = 1 + xx, 1 + yy
+        per_det = 1 / np.maximum(xx * yy - xy * yx, np.float32(0.1))
+        shift = np.empty_like(self._rest)
+        shift[0, 1:-1, 1:-1], shift[1, 1:-1, 1:-1] = (yy * ux - xy * uy) * per_det, (xx * uy - yx * ux) * per_det
+        rows = shift[..., 1:-1]
+        rows[:, 0], rows[:, -1] = 2 * rows[:, 1] - rows[:, 2], 2 * rows[:, -2] - rows[:, -3]
+        shift[..., 0], shift[..., -1] = 2 * shift[..., 1] - shift[..., 2], 2 * shift[..., -2] - shift[..., -3]
+        return shift
+
+
+def _slopes(maps: np.ndarray, per_step: np.float32) -> np.ndarray:
+    """Central differences along the last axis, one-sided at the rims."""
+    out = np.empty_like(maps)
+    np.subtract(maps[..., 2:], maps[..., :-2], out=out[..., 1:-1])
+    out[..., 1:-1] *= np.float32(0.5)
+    out[..., 0], out[..., -1] = maps[..., 1] - maps[..., 0], maps[..., -1] - maps[..., -2]
+    out *= per_step
+    return out

@@ -1,7 +1,8 @@
 """How images lie in memory between kernels: rows of float32, padded so that no tap and no tile needs a test.
 
 Kernels work on tiles of a row: they compute a tile into a local vector, then copy it out. Taichi reads the address of an array
-anew after every store into one, and that keeps the compiler from using vector instructions; a local vector does not.
+anew after every store into one, and that keeps the compiler from using vector instructions; a local vector does not. `PAD` and every
+stride are multiples of 8, as is `TILE`, so tiles never straddle a row.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,27 @@ TILE = 32
 """Columns a kernel computes at once."""
 
 Tile = ti.types.vector(TILE, ti.f32)
+
+
+@ti.func
+def store_tile(values: ti.template(), eighth, out: ti.template()):
+    """Copy a local tile into an array, from index 8 `eighth` on."""
+    for q in ti.static(range(TILE // 8)):
+        for c in ti.static(range(8)):
+            out[(eighth + q) * 8 + c] = values[8 * q + c]
+
+
+@ti.func
+def positive(x):
+    """max(0, x) for a number. By comparison: `ti.max` must also get NaN right, and takes three instructions for it."""
+    return ti.select(x > 0.0, x, 0.0)
+
+
+@ti.func
+def within(x, top):
+    """x held to 0..top, as `positive` does it."""
+    low = positive(x)
+    return ti.select(low < top, low, top)
 
 
 @dataclass(frozen=True)

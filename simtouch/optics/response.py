@@ -15,7 +15,7 @@ import numpy as np
 
 from simtouch._taichi import Flat, ensure_runtime, ti, vec3
 from simtouch.optics.lights import LightField
-from simtouch.optics.planes import PAD, TILE, Planes, Tile
+from simtouch.optics.planes import PAD, TILE, Planes, Tile, positive, store_tile, within
 
 
 @ti.func
@@ -33,14 +33,14 @@ def power(base, exponent: ti.template()):
 @ti.func
 def soft_positive(t, softness):
     """Equation (2)."""
-    foot = ti.min(ti.max(t + softness, 0.0), 2.0 * softness)
-    return ti.max(t - softness, 0.0) + foot * foot * (0.25 / softness)
+    foot = within(t + softness, 2.0 * softness)
+    return positive(t - softness) + foot * foot * (0.25 / softness)
 
 
 @ti.func
 def lamp_light(n_l, n_v, halfway_scale, gloss, softness, shininess: ti.template()):
     """Bracket of (1): light towards the camera per light that arrives; halfway_scale is 1 / sqrt(2 + 2 l . v)."""
-    highlight = power(ti.max((n_l + n_v) * halfway_scale, 0.0), shininess)
+    highlight = power(positive((n_l + n_v) * halfway_scale), shininess)
     return (1.0 - gloss) * soft_positive(n_l, softness) + gloss * highlight
 
 
@@ -76,11 +76,10 @@ def _respond(
                     gain *= strength[k * size + at] * lit[k * size + at]
                     light += gain * vec3(colors[3 * k], colors[3 * k + 1], colors[3 * k + 2])
                 red[e], green[e], blue[e] = light.x, light.y, light.z
-            for e in range(TILE):
-                at = i * stride + start + e
-                out[at] = red[e]
-                out[size + at] = green[e]
-                out[2 * size + at] = blue[e]
+            eighth = i * (stride // 8) + start // 8
+            store_tile(red, eighth, out)
+            store_tile(green, eighth + size // 8, out)
+            store_tile(blue, eighth + size // 4, out)
 
 
 class Response:
@@ -92,7 +91,7 @@ class Response:
         self._out = planes.new(3)
 
     def light(self, surface_px: np.ndarray, lit: np.ndarray) -> np.ndarray:
-        """Light towards the camera (1), overwritten by the next call, planes, shape (3, H, stride).
+        """Light towards the camera (1), overwritten by the next call, planes, shape (3, H, stride); padding is left as it is.
 
         Args:
             surface_px: Gel surface in pixels, plane extended linearly, shape (1, H, stride).
@@ -102,5 +101,4 @@ class Response:
         place = (field.strength, field.scales, field.places_px)
         flat = (a.reshape(-1) for a in (surface_px, lit, *place, field.colors, field.coating))
         _respond(*flat, len(field.colors), field.shininess, planes.rows, planes.stride, self._out.reshape(-1))
-        planes.extend(self._out)
         return self._out

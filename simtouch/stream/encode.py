@@ -65,7 +65,7 @@ def encode_clip(
     }
     for m in MAPS.values():
         shape = m.shape(layout.image_shape, layout.gel_shape)
-        columns[m.column] = pa.array([_encoded(m, f, shape, clip_id, t) for t, f in enumerate(frames)], pa.binary())
+        columns[m.column] = _binary([_encoded(m, f, shape, clip_id, t) for t, f in enumerate(frames)])
     columns |= {LABEL_PREFIX + name: array for name, array in label_columns.items()}
     schema = stream_schema(layout)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
@@ -126,8 +126,17 @@ def _images(encoded: Sequence[bytes | None], length: int | None = None) -> pa.Ar
     """Encoded images, then nulls up to `length`."""
     rows = list(encoded) + [None] * ((length or len(encoded)) - len(encoded))
     empty = pa.array([row is None for row in rows])
-    parts = [pa.array(rows, pa.binary()), pa.nulls(len(rows), pa.string())]
+    parts = [_binary([row or b"" for row in rows]), pa.nulls(len(rows), pa.string())]
     return pa.StructArray.from_arrays(parts, fields=list(ENCODED_IMAGE), mask=empty)
+
+
+def _binary(rows: Sequence[bytes]) -> pa.Array:
+    """A binary column in one copy; `pa.array` grows its buffer by doubling and takes three times as long."""
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise ArgumentError(f"the images or one kind of map of a clip must not pass 2 GiB; got {ends[-1] / 2**30:.1f} GiB.")
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(rows))]
+    return pa.Array.from_buffers(pa.binary(), len(rows), buffers)
 
 
 def _vectors(frames: Sequence[TactileFrame], name: str, kind: pa.DataType) -> pa.Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simtouch import __version__
 
-_LIBRARIES = ("numpy", "scipy", "taichi", "trimesh", "opencv-python-headless", "pyarrow")
+_LIBRARIES = ("numpy", "scipy", "taichi", "trimesh", "opencv-python-headless", "isal", "pyarrow")
 _FLOORS = ("geometry", "indenters", "sensors", "gel", "optics", "scenes", "contact.py", "frame.py", "simulator.py", "_taichi.py")
 
 

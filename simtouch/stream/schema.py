@@ -7,8 +7,9 @@ A stream is a folder:
     clips-00000.parquet   shards; one clip = one row group, one frame = one row
     preview.png           contact sheet
 
-Images decode by themselves in `datasets.load_dataset("parquet", data_files=...)`; maps are packed by `simtouch.stream.maps`,
-and each map's column says in its metadata how. Lengths are in the unit that the column's name ends with.
+Images decode by themselves in `datasets.load_dataset("parquet", data_files=...)`. Maps are f16 in the unit that the column's
+name ends with, as differences along y and x, byte-shuffled, in zstd: (1) of `simtouch.stream.maps`, and each map's column says
+in its metadata how, which is enough to read it with NumPy and zstd alone. Masks are packed bits in zstd.
 """
 
 import json

@@ -6,7 +6,7 @@ import pytest
 from simtouch.optics.dots import Dots
 from simtouch.optics.planes import Planes
 from simtouch.sensors import SENSORS
-from tests.reference.dots import covered_share, material_point
+from tests.reference.dots import covered_share, material_point, material_point_between_nodes
 
 MARKED = replace(
     SENSORS["gelsight_mini_markers"],
@@ -18,24 +18,56 @@ PITCH_M = MARKED.camera.pixel_pitch_m
 
 def printed(spec, shear_px=None) -> np.ndarray:
     light = PLANES.padded(np.ones((3, *spec.image_shape)))
-    shear = None if shear_px is None else (shear_px * PITCH_M).astype(np.float32)
+    shear = None if shear_px is None else (on_gel(shear_px) * PITCH_M).astype(np.float32)
     Dots(spec, PLANES).print_on(light, shear)
     return PLANES.inner(light)
 
 
+def on_gel(shear_px) -> np.ndarray:
+    """A shear of the pixels at the cells: means over each cell's four middle pixels."""
+    return (shear_px[1::4, 1::4] + shear_px[1::4, 2::4] + shear_px[2::4, 1::4] + shear_px[2::4, 2::4]) / 4
+
+
 def wavy_shear(scale: float) -> np.ndarray:
+    """Of the pixels, shape (H, W, 2)."""
     y, x = np.mgrid[0:240, 0:320]
     return scale * np.stack([np.sin(x / 40) + y / 100, np.cos(y / 50) - x / 200], axis=-1)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0, 5.0])
+def cover_px(x, y) -> np.ndarray:
+    dots = MARKED.markers.rest_m / PITCH_M + (np.array([PLANES.cols, PLANES.rows]) - 1) / 2
+    return covered_share(x, y, dots, MARKED.markers.diameter_m / PITCH_M / 2)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 5.0, 20.0])
 def test_dots_are_their_numpy_twin(scale):
     shear = wavy_shear(scale)
-    centre = (np.array(PLANES.cols), np.array(PLANES.rows))
-    dots = MARKED.markers.rest_m / PITCH_M + (np.array(centre) - 1) / 2
-    cover = covered_share(*material_point(shear), dots, MARKED.markers.diameter_m / PITCH_M / 2)
+    cover = cover_px(*material_point_between_nodes(on_gel(shear), 4))
     wanted = 1 - cover * (1 - np.array(MARKED.markers.ink)[:, None, None])
     np.testing.assert_allclose(printed(MARKED, shear), wanted, atol=3e-3)
+
+
+def test_straight_lines_between_cells_move_a_dot_by_less_than_a_fiftieth_of_a_pixel():
+    shear = wavy_shear(1.0)
+    fine, coarse = material_point(shear), material_point_between_nodes(on_gel(shear), 4)
+    assert np.hypot(fine[0] - coarse[0], fine[1] - coarse[1]).max() < 0.02
+    seen = (1 - printed(MARKED, shear)[0]) / (1 - MARKED.markers.ink[0])
+    assert np.abs(seen - cover_px(*fine)).max() < 0.02
+
+
+@pytest.mark.parametrize("name", ["gelsight_mini_markers", "gelsight_2017"])
+def test_tiles_that_are_passed_over_have_no_dot(name):
+    spec = SENSORS[name]
+    planes, (h, w) = Planes(*spec.image_shape), spec.gel.grid_shape
+    ratio, pitch = planes.rows // h, spec.camera.pixel_pitch_m
+    y, x = np.mgrid[0:h, 0:w]
+    bump = np.exp(-((x - 0.4 * w) ** 2 + (y - 0.5 * h) ** 2) / 60)[..., None]
+    shear = 15 * bump * [0.8, -0.6]
+    light = planes.padded(np.ones((3, *spec.image_shape)))
+    Dots(spec, planes).print_on(light, (shear * pitch).astype(np.float32))
+    dots = spec.markers.rest_m / pitch + (np.array([planes.cols, planes.rows]) - 1) / 2
+    cover = covered_share(*material_point_between_nodes(shear, ratio), dots, spec.markers.diameter_m / pitch / 2)
+    np.testing.assert_allclose(planes.inner(light)[0], 1 - cover * (1 - spec.markers.ink[0]), atol=5e-3)
 
 
 @pytest.mark.parametrize("shift", [(3, 0), (0, -4), (7, 5)])

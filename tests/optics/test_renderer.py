@@ -39,10 +39,19 @@ def renderer(request):
 
 def test_the_resting_gel_shows_the_background(renderer):
     shape = renderer.spec.image_shape
-    for shear in (None, np.zeros((*shape, 2))):
+    for shear in (None, np.zeros((*renderer.spec.gel.grid_shape, 2))):
         assert np.array_equal(renderer.render_clean(np.zeros(shape), shear), renderer.background)
     assert renderer.background.shape == (*shape, 3)
     assert renderer.background.dtype == np.uint8
+
+
+def test_a_gel_that_is_flat_to_the_eye_shows_the_background(renderer):
+    """The bound (2) holds: just above it nothing is skipped, and the light is still the same to a fiftieth of a level."""
+    rng, shape = np.random.default_rng(0), renderer.spec.image_shape
+    height = renderer._unseen_m * rng.uniform(-1, 1, shape).astype(np.float32)
+    assert np.array_equal(renderer.render_clean(height), renderer.background)
+    changed = renderer._light(height * np.float32(1.05), None) - renderer._rest_light
+    assert 0 < 255 * np.abs(renderer._planes.inner(changed)).max() < 0.022
 
 
 def test_a_press_changes_the_picture_and_leaves_no_trace(renderer):
@@ -71,7 +80,7 @@ def test_bad_input_is_refused(renderer):
     with pytest.raises(ShapeError, match="height_m"):
         renderer.render(np.zeros((W + 1, H)))
     with pytest.raises(ShapeError, match="shear_m"):
-        renderer.render(np.zeros((H, W)), np.zeros((H, W)))
+        renderer.render(np.zeros((H, W)), np.zeros((H, W, 2)))
     with pytest.raises(ArgumentError, match="finite"):
         renderer.render(np.full((H, W), np.nan))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from simtouch.optics.planes import Planes
-from simtouch.optics.shadow import Shadows
+from simtouch.optics.shadow import WIDE_PX, Shadows
 from tests.optics.presses import hertz_px
 from tests.reference import shadow as twin
 from tests.reference.shadow import lit_share, occlusion_by_march, occlusion_by_sweep
@@ -98,3 +98,30 @@ def test_a_sphere_throws_its_shadow_away_from_the_lamp():
     dark = lit(surface, [(80.0, 300.0, -60.0)])[0] < 0.5
     assert dark[:50, 70:90].any()
     assert not dark[70:].any()
+
+
+@pytest.mark.parametrize("name", LAMPS)
+def test_a_wide_penumbra_is_swept_at_half_the_resolution(name):
+    x, y, z = LAMPS[name]
+    surface, lamp, wide = bumps(0, scale=4), (4 * x, 4 * y, 4 * z), WIDE_PX
+    planes = Planes(*surface.shape)
+    assert Shadows(np.array([lamp], np.float32), planes, depth=0.8, penumbra_px=wide).halved
+    ours = lit(surface, [lamp], 0.8, wide)[0]
+    half = surface.reshape(240, 2, 320, 2).mean((1, 3)) / 2
+    at = (lamp[0] - 0.5) / 2, (lamp[1] - 0.5) / 2, lamp[2] / 2
+    swept = lit_share(occlusion_by_sweep(half, at), 0.8, wide / 2)
+    np.testing.assert_allclose(ours, twin.enlarged(swept), atol=2e-4)
+    dark, exact = swept < 1, occlusion_by_march(half, at) > 0
+    assert (dark & exact).sum() / (dark | exact).sum() >= 0.99
+    fine = lit_share(occlusion_by_sweep(surface, lamp), 0.8, wide)
+    assert np.abs(ours - fine).mean() < 2e-3
+
+
+def test_a_frame_at_half_resolution_does_not_depend_on_the_one_before():
+    planes = Planes(240, 320)
+    lamps = np.array([LAMPS["left"], LAMPS["over the image"], LAMPS["below"]], np.float32) * 2
+    shadows = Shadows(lamps, planes, depth=1.0, penumbra_px=WIDE_PX)
+    first = shadows.lit(planes.padded(bumps(0, scale=2))).copy()
+    shadows.lit(planes.padded(bumps(1, scale=2)))
+    assert np.array_equal(first, shadows.lit(planes.padded(bumps(0, scale=2))))
+    assert (planes.inner(shadows.lit(planes.new(1))) == 1).all()

@@ -22,12 +22,18 @@ def hash32(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint32(16))
 
 
-def noise(shape: tuple[int, int], stride: int, pad: int, key: int, quantiles: np.ndarray) -> np.ndarray:
+def noise(shape: tuple[int, int], key: int, a: float, b: float) -> np.ndarray:
     """Noise of unit strength, shape (H, W, 3)."""
     H, W = shape
-    counter = (np.arange(H)[:, None] * stride + pad + np.arange(W)).astype(np.uint32)
-    bits = hash32(hash32(counter ^ np.uint32(key)) + np.uint32(key))
-    return np.stack([quantiles[(bits >> np.uint32(2 + 10 * c)) & np.uint32(1023)] for c in range(3)], axis=-1)
+    row_key = hash32(hash32(np.arange(H, dtype=np.uint32) ^ np.uint32(key)) + np.uint32(key))
+    bits = hash32(row_key[:, None] + np.arange(W, dtype=np.uint32))
+    channels = []
+    for factor in (1, 0x9E3779B1, 0x85EBCA77):
+        word = bits * np.uint32(factor)
+        word = word if factor == 1 else word ^ (word >> np.uint32(15))
+        channels.append(sum((word >> np.uint32(8 * k)) & np.uint32(255) for k in range(4)).astype(float) - 510)
+    z = np.stack(channels, axis=-1)
+    return a * z + b * z**3
 
 
 def as_bytes(level: np.ndarray) -> np.ndarray:

@@ -17,3 +17,17 @@ def material_point(shear_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     gradient = np.stack([cols, rows], axis=-1)  # [..., i, j] = du_i / dx_j
     shift = np.linalg.solve(np.eye(2) + gradient, shear_px[..., None])[..., 0]
     return x - shift[..., 0], y - shift[..., 1]
+
+
+def material_point_between_nodes(shear_px: np.ndarray, ratio: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the shear at the cells, shape (h, w, 2) [px]: (1) there, straight lines between and beyond them."""
+    h, w, _ = shear_px.shape
+    rows, cols = (np.gradient(shear_px, axis=axis) / ratio for axis in (0, 1))
+    shift = np.linalg.solve(np.eye(2) + np.stack([cols, rows], axis=-1), shear_px[..., None])[..., 0]
+    y, x = np.mgrid[0 : h * ratio, 0 : w * ratio].astype(float)
+    at_y, at_x = (y + 0.5) / ratio - 0.5, (x + 0.5) / ratio - 0.5
+    i, j = np.clip(np.floor(at_y), 0, h - 2).astype(int), np.clip(np.floor(at_x), 0, w - 2).astype(int)
+    fy, fx = (at_y - i)[..., None], (at_x - j)[..., None]
+    upper, lower = (shift[r, j] * (1 - fx) + shift[r, j + 1] * fx for r in (i, i + 1))
+    between = upper * (1 - fy) + lower * fy
+    return x - between[..., 0], y - between[..., 1]

@@ -9,6 +9,7 @@ import pytest
 
 from simtouch._checks import ArgumentError, ShapeError, SimtouchError
 from simtouch.stream import encode_clip
+from simtouch.stream.encode import _binary
 from simtouch.stream.schema import layout_of, stream_schema
 from tests.stream.conftest import make_table
 from tests.stream.synthetic import make_frames
@@ -90,3 +91,13 @@ def test_a_bad_frame_is_refused_by_name(change, said):
     first, second = make_frames(2)
     with pytest.raises(SimtouchError, match=said):
         encode_clip([first, replace(second, **change)], **NAMES)
+
+
+def test_a_binary_column_equals_the_one_of_arrow():
+    rows = [b"abc", b"", bytes(300)]
+    assert _binary(rows).equals(pa.array(rows, pa.binary()))
+
+
+def test_a_column_beyond_two_gigabytes_is_refused():
+    with pytest.raises(ArgumentError, match=r"must not pass 2 GiB; got 3\.0 GiB"):
+        _binary([range(2**30)] * 3)  # only their lengths are looked at

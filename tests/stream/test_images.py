@@ -2,9 +2,13 @@
 
 import io
 import sys
+import zlib
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from simtouch._checks import ArgumentError, MissingExtraError, ShapeError, SimtouchError, UnknownNameError
@@ -18,6 +22,80 @@ def test_png_is_lossless_and_pillow_sees_the_same_rgb(encode):
     data = encode(NOISE)
     assert np.array_equal(decode_image(data, (33, 47)), NOISE)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), NOISE)
+
+
+def pictures() -> dict[str, np.ndarray]:
+    """Noise as a camera's, noise of all values, and what has runs: long, short, of period two and three."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:61, :83]
+    return {
+        "camera": (120 + rng.normal(0, 2, (240, 320, 3))).astype(np.uint8),
+        "noise": rng.integers(0, 256, (61, 83, 3), dtype=np.uint8),
+        "coins": rng.integers(0, 2, (61, 83, 3), dtype=np.uint8),
+        "flat": np.full((480, 640, 3), (10, 200, 30), np.uint8),
+        "black": np.zeros((480, 640, 3), np.uint8),
+        "one pixel": np.array([[[1, 2, 3]]], np.uint8),
+        "one column": rng.integers(0, 256, (7, 1, 3), dtype=np.uint8),
+        "one row": rng.integers(0, 256, (1, 7, 3), dtype=np.uint8),
+        "gradient": np.stack([x, y, x + y], axis=-1).astype(np.uint8),
+        "stripes": np.stack([85 * (x % 2), 85 * (x % 3), 85 * (y % 2)], axis=-1).astype(np.uint8),
+    }
+
+
+@pytest.mark.parametrize("name", pictures())
+def test_every_decoder_reads_the_png_as_the_same_rgb(name):
+    image = pictures()[name]
+    data = encode_image(image, "png")
+    with Image.open(io.BytesIO(data)) as opened:
+        assert (opened.format, opened.mode) == ("PNG", "RGB")
+        opened.verify()  # the chunks' checksums
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1], image)
+    assert np.array_equal(decode_image(data, image.shape[:2]), image)
+    assert encode_image(image, "png") == data
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    levels=st.sampled_from([1, 2, 3, 8, 256]),
+    run=st.integers(1, 300),
+)
+def test_any_image_survives_png(seed, shape, levels, run):
+    """Values of few levels, repeated `run` times: what makes matches of all lengths."""
+    size = shape[0] * shape[1] * 3
+    image = (
+        np.random.default_rng(seed).integers(0, levels, -(-size // run)).repeat(run)[:size].astype(np.uint8).reshape(*shape, 3)
+    )
+    assert np.array_equal(decode_image(encode_image(image, "png"), shape), image)
+
+
+def test_the_png_carries_the_checksum_of_its_lines():
+    image = pictures()["camera"]
+    data = encode_image(image, "png")
+    (length,) = np.frombuffer(data[33:37], ">u4")
+    lines = zlib.decompress(data[41 : 41 + length])  # verifies Adler-32
+    assert len(lines) == 240 * (1 + 3 * 320)
+    assert data[41 + length : 45 + length] == zlib.crc32(data[37 : 41 + length]).to_bytes(4, "big")
+
+
+def test_a_strided_image_is_encoded_as_it_looks():
+    turned = np.rot90(NOISE)[::2, ::-1]
+    assert not turned.flags.c_contiguous
+    assert np.array_equal(decode_image(encode_image(turned, "png")), turned)
+
+
+def test_noise_takes_no_more_than_its_entropy_and_a_tenth():
+    image = pictures()["camera"]
+    change = np.diff(image.reshape(240, -1), axis=0)  # uint8: modulo 256
+    share = np.bincount(change.ravel(), minlength=256) / change.size
+    bits = -np.sum(share[share > 0] * np.log2(share[share > 0]))
+    assert len(encode_image(image, "png")) < 1.1 * bits / 8 * image.size
+
+
+def test_a_flat_image_is_small():
+    assert len(encode_image(pictures()["flat"], "png")) < 480 * 640 * 3 / 100
 
 
 def test_jpeg95_keeps_colors_without_subsampling():
