@@ -55,15 +55,18 @@ class Contact:
     def step_force(self, pose: np.ndarray, normal_force_n: float, dt_s: float) -> TactileFrame:
         """As `step`, with z moved until the gel is pressed with this force."""
         over = self._overlap(self._indenter, pose)
-        return self._lower(pose, over, self._lowering_for(over, normal_force_n, self._gel.normal_force_n), dt_s)
+        return self._lower(pose, over, self._lowering_for(over, normal_force_n), dt_s)
 
     def depth_for_force(self, indenter: Indenter, pose: np.ndarray, normal_force_n: float, most_m: float) -> float:
         """Depth of a fresh, frictionless press that gives this force; `most_m` if that is less. Changes nothing."""
         over = self._overlap(indenter, pose)
-        deepest = _deepest(over)
-        if self._gel.fresh_force_n(self._over_cells(over) + np.float32(most_m - deepest)) <= normal_force_n:
-            return most_m
-        return deepest + self._lowering_for(over, normal_force_n, self._gel.fresh_force_n, 0.02)
+        cells, touch = self._over_cells(over), -_deepest(over)
+
+        def excess(depth: float) -> float:
+            return self._gel.fresh_force_n(cells + np.float32(touch + depth)) - normal_force_n
+
+        most = excess(most_m)
+        return most_m if most <= 0 else _root(excess, (0.0, -normal_force_n), (most_m, most), 0.02 * normal_force_n)
 
     def _overlap(self, indenter: Indenter, pose: np.ndarray) -> np.ndarray:
         """How deep the indenter lies below the resting gel over each pixel [m], float32, (H, W); -inf where there is none."""
@@ -79,7 +82,7 @@ class Contact:
         mean = np.where(there, around, 0).sum(0, dtype=np.float32) / np.maximum(count, 1)
         return np.where(count >= 2, mean, np.float32(_AWAY_M))
 
-    def _lowering_for(self, over: np.ndarray, normal_force_n: float, force_of, tolerance: float = _FORCE_TOLERANCE) -> float:
+    def _lowering_for(self, over: np.ndarray, normal_force_n: float) -> float:
         """How far to lower the indenter for a force: false position, on a force that grows with depth."""
         cells, touch = self._over_cells(over), -_deepest(over)
         deepest = touch + self._spec.gel.thickness_m * _DEEPEST
@@ -87,14 +90,14 @@ class Contact:
             return touch - _CLEAR_M
 
         def excess(lowering: float) -> float:
-            return force_of(cells + np.float32(lowering)) - normal_force_n
+            return self._gel.normal_force_n(cells + np.float32(lowering)) - normal_force_n
 
         most = excess(deepest)
         if most < 0:
             raise ArgumentError(
                 f"`normal_force_n` {normal_force_n:g} N needs more depth than the gel has ({most + normal_force_n:.3g} N)."
             )
-        return _root(excess, (touch, -normal_force_n), (deepest, most), tolerance * normal_force_n)
+        return _root(excess, (touch, -normal_force_n), (deepest, most), _FORCE_TOLERANCE * normal_force_n)
 
     def _lower(self, pose: np.ndarray, over: np.ndarray, lowering_m: float, dt_s: float) -> TactileFrame:
         lowered = pose.copy()

@@ -29,8 +29,11 @@ def marker_flow(spec: SensorSpec, displacement_m: np.ndarray) -> tuple[np.ndarra
 
 
 def sample(field: np.ndarray, grid: Grid, points_m: np.ndarray) -> np.ndarray:
-    """Cubic spline of `field` (h, w, C) at points (x, y) [m], (M, 2): float64, (M, C). Points beyond the grid see its rim."""
+    """`field` (h, w, C) at points (x, y) [m], (M, 2), between cells by straight lines as the drawn dots are: float64, (M, C).
+
+    Points beyond the grid see its rim.
+    """
     row = points_m[:, 1] / grid.spacing_m + (grid.rows - 1) / 2
     col = points_m[:, 0] / grid.spacing_m + (grid.cols - 1) / 2
     channels = np.moveaxis(np.asarray(field, np.float64), -1, 0)
-    return np.stack([map_coordinates(c, (row, col), order=3, mode="nearest") for c in channels], -1)
+    return np.stack([map_coordinates(c, (row, col), order=1, mode="nearest") for c in channels], -1)
