@@ -10,7 +10,6 @@ and compare only rows of one run. `membrane` is the same run with a blurred heig
 import json
 import os
 import platform
-import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest import mock
 
-from simtouch._checks import ArgumentError, SimtouchError
+from simtouch._checks import ArgumentError
+from simtouch._verb import run_verb
 
 STAGES = ("indenter", "gel", "optics", "encode", "rest")
 
@@ -65,14 +65,7 @@ def main(config: Config) -> list[dict]:
 
 def cli() -> None:
     """The command line."""
-    import tyro
-
-    config = tyro.cli(Config, description=__doc__)
-    try:
-        main(config)
-    except SimtouchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_verb(Config, main, __doc__)
 
 
 def _row(config: Config, sensor: str, gel: str) -> dict:

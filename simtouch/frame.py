@@ -55,7 +55,9 @@ class TactileFrame:
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, np.shape(self.image)))
-        return f"TactileFrame(time_s={self.time_s}, slip_state={self.slip_state!r}, force_n={self.force_n.tolist()}, image {shape})"
+        return (
+            f"TactileFrame(time_s={self.time_s}, slip_state={self.slip_state!r}, force_n={self.force_n.tolist()}, image {shape})"
+        )
 
     @property
     def normal_force_n(self) -> float | np.ndarray:

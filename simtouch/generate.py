@@ -4,13 +4,13 @@ python -m simtouch.generate --sensor digit --out runs/digit
 python -m simtouch.generate --sensor gelsight_mini --object sphere screw.stl --scale 0.001 --out runs/screw
 """
 
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from simtouch._checks import ArgumentError, SimtouchError
+from simtouch._checks import ArgumentError
+from simtouch._verb import run_verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +83,8 @@ def main(config: Config) -> Path:
 
 
 def cli() -> None:
-    """The command line: one sentence and exit code 2 for what a user can mend, 130 after Ctrl-C."""
-    import tyro
-
-    config = tyro.cli(Config, description=__doc__)
-    try:
-        main(config)
-    except SimtouchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nstopped; finished shards are kept and `--resume` goes on.", file=sys.stderr)
-        sys.exit(130)
+    """The command line."""
+    run_verb(Config, main, __doc__, if_stopped="stopped; finished shards are kept and `--resume` goes on.")
 
 
 def _checked(config: Config) -> Config:

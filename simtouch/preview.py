@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simtouch._checks import ArgumentError, SimtouchError
+from simtouch._verb import run_verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +52,7 @@ def main(config: Config) -> Path:
 
 def cli() -> None:
     """The command line."""
-    import tyro
-
-    config = tyro.cli(Config, description=__doc__, prog="python -m simtouch.preview", config=(tyro.conf.PositionalRequiredArgs,))
-    try:
-        print(main(config))
-    except SimtouchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_verb(Config, lambda config: print(main(config)), __doc__)
 
 
 def _write(path: Path, data: bytes) -> None:

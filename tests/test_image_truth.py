@@ -65,5 +65,7 @@ def _centroid_errors_px(spec, frame):
         if reach < x < W - reach and reach < y < H - reach:
             near = (cols - x) ** 2 + (rows - y) ** 2 < reach**2
             weight = ink[near]
-            errors.append(np.hypot((cols[near] * weight).sum() / weight.sum() - x, (rows[near] * weight).sum() / weight.sum() - y))
+            errors.append(
+                np.hypot((cols[near] * weight).sum() / weight.sum() - x, (rows[near] * weight).sum() / weight.sum() - y)
+            )
     return np.array(errors)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("_checks", "_unpickle", "assets"),
     ("_taichi",),
+    ("_verb",),
     ("geometry",),
     ("indenters",),
     ("sensors",),

@@ -86,7 +86,8 @@ class LayerGel:
         return GelSurface(
             normal_traction_pa=(pressure * _PA).astype(np.float32),
             shear_traction_pa=np.moveaxis(shear * _PA, 0, -1).astype(np.float32),
-            displacement_m=np.stack([displacement[0], displacement[1], -displacement[2]], -1).astype(np.float32) / np.float32(_MM),
+            displacement_m=np.stack([displacement[0], displacement[1], -displacement[2]], -1).astype(np.float32)
+            / np.float32(_MM),
             slides=slides,
         )
 

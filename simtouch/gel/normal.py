@@ -82,7 +82,9 @@ def solve_normal(
     return NormalContact(p, u, iteration, error)
 
 
-def _first_guess(compliance: Compliance | CellCompliance, d: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _first_guess(
+    compliance: Compliance | CellCompliance, d: np.ndarray, start: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """A pressure of the right size: `start`, or even pressure over the overlap, scaled to minimise (1) along it."""
     p = np.where(d > 0, d, 0) if start is None or not start.any() else np.maximum(start.astype(d.dtype, copy=False), 0)
     u = compliance.sink(p)

@@ -11,7 +11,7 @@ bytes. Hash: C. Wellons' `lowbias32`, published constants.
 """
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
@@ -39,9 +39,9 @@ def noise_cubic() -> tuple[float, float]:
 
     def too_heavy(b: float) -> float:
         q = z + b * z**3
-        return share @ q**4 - 3 * (share @ q**2) ** 2
+        return float(share @ q**4 - 3 * (share @ q**2) ** 2)
 
-    b = brentq(too_heavy, 0.0, 0.1)
+    b = float(root_scalar(too_heavy, bracket=(0.0, 0.1), method="brentq").root)
     std = np.sqrt(share @ (z + b * z**3) ** 2)
     return float(1 / (std * z_std)), float(b / (std * z_std**3))
 

@@ -127,7 +127,7 @@ class Dots:
 
     def _lattice(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Coordinates along and down the grid of dots of a place or way in the image, float32, shape (2, ...)."""
-        cos, sin = self._turn
+        cos, sin = self._turn[0], self._turn[1]
         return np.array([cos * x + sin * y, cos * y - sin * x], np.float32)
 
     def _shift(self, shear_m: np.ndarray) -> np.ndarray:

@@ -1,0 +1,34 @@
+"""The command line of every verb: a config class and a main in, exit codes out.
+
+0 done; 2 and one sentence for what a user can mend; 130 after Ctrl-C.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simtouch._checks import SimtouchError
+
+
+def run_verb(config_type: Any, main: Callable[[Any], Any], description: str | None, *, if_stopped: str = "stopped.") -> None:
+    """Read the config from the command line and call `main` with it.
+
+    Args:
+        config_type: The verb's `Config`.
+        main: Its main.
+        description: Shown by --help.
+        if_stopped: Said after Ctrl-C.
+    """
+    import tyro
+
+    prog = f"python -m simtouch.{Path(sys.argv[0]).stem}"
+    config = tyro.cli(config_type, description=description, prog=prog, config=(tyro.conf.PositionalRequiredArgs,))
+    try:
+        main(config)
+    except SimtouchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"\n{if_stopped}", file=sys.stderr)
+        sys.exit(130)
