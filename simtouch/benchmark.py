@@ -1,6 +1,7 @@
 """How fast: the default run of every sensor on one core, with the split between its stages.
 
     python -m simtouch.benchmark
+
     python -m simtouch.benchmark --sensor digit --clips 16 --out runs/benchmark.json
 
 Times are process CPU time of one Taichi thread and no worker, kernels compiled before. A shared machine is noisy: read the ratios,

@@ -1,6 +1,7 @@
 """Make a stream of touch: clips of tactile images with their true labels, as Parquet shards and a contact sheet.
 
 python -m simtouch.generate --sensor digit --out runs/digit
+
 python -m simtouch.generate --sensor gelsight_mini --object sphere screw.stl --scale 0.001 --out runs/screw
 """
 
