@@ -8,9 +8,9 @@ OUT ?= runs/$(SENSOR)
 ARGS ?=
 JOBS ?= 2
 
-# Compiling every file at install time costs 10 s, compiling what is imported at its first import 2 s; it must be kept, though.
+# pip compiles at install time, so that the first run need not; what our own files compile to is kept.
 unexport PYTHONDONTWRITEBYTECODE
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help

@@ -149,7 +149,7 @@ def _write_shards(config: Config, maker, writer) -> tuple[float, int]:
     """Make what is missing; return seconds and frames."""
     from tqdm import tqdm
 
-    from simtouch.stream.making import make_clips
+    from simtouch.stream.making import make_clips, strip_of
 
     missing = writer.missing_shards()
     clips = {shard: list(writer.shard_clips(shard)) for shard in missing}
@@ -160,9 +160,12 @@ def _write_shards(config: Config, maker, writer) -> tuple[float, int]:
         with tqdm(total=count * config.frames, unit=" frames", desc=maker.spec.name, disable=not missing, smoothing=0.1) as bar:
             for shard, ids in clips.items():
                 with writer.open_shard(shard) as open_shard:
-                    for _ in ids:
-                        open_shard.append(next(made))
+                    for clip_id in ids:
+                        table = next(made)
+                        open_shard.append(table)
                         bar.update(config.frames)
+                        if clip_id == 0:
+                            writer.first_look(strip_of(table))
     finally:
         made.close()
     return time.perf_counter() - begin, count * config.frames

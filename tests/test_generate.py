@@ -115,6 +115,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert (killed / "first-look.png").exists()
     done = {p.name: p.stat().st_mtime_ns for p in killed.glob("clips-*.parquet")}
     assert 1 <= len(done) < 4
     run(*options, "--out", killed, "--resume", check=True)

@@ -138,32 +138,11 @@ def store_pixels(packed: ti.template(), tile, out: ti.template()):
 
 
 @ti.kernel
-def _expose(light: Flat, gain: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int, out: FlatInt):
-    """`gain` in grey levels; `out` holds whole tiles, so it may be wider than the image."""
-    for i in range(rows):
-        size = rows * stride
-        packed = IntTile(0)
-        reds, greens = lines_around(radius, i, 0, rows, stride), lines_around(radius, i, size, rows, stride)
-        blues = lines_around(radius, i, 2 * size, rows, stride)
-        for tile in range((stride - 2 * PAD) // TILE):
-            start = PAD + tile * TILE
-            for e in range(TILE):
-                at = i * stride + start + e
-                red, green = blurred_at(light, reds, taps, radius, start + e), blurred_at(light, greens, taps, radius, start + e)
-                blue = blurred_at(light, blues, taps, radius, start + e)
-                r8 = as_byte(gain[at] * red)
-                g8 = as_byte(gain[at] * green)
-                b8 = as_byte(gain[at] * blue)
-                packed[e] = r8 | (g8 << 8) | (b8 << 16)
-            store_pixels(packed, i * ((stride - 2 * PAD) // TILE) + tile, out)
-
-
-@ti.kernel
-def _expose_noisy(
+def _expose(
     light: Flat, gain: Flat, cubics: Flat, key: ti.u32, taps: Flat, radius: ti.template(), rows: int,
     stride: int, out: FlatInt,
 ):  # fmt: skip
-    """As `_expose`, with noise (2); `cubics`: a and b of each channel, times its std."""
+    """`gain` in grey levels; `cubics`: a and b of (2) of each channel, times its std, 0 for no noise. `out` holds whole tiles."""
     for i in range(rows):
         size = rows * stride
         row_key = hash32(hash32(ti.cast(i, ti.u32) ^ key) + key)
@@ -210,10 +189,8 @@ class Exposure:
         planes, radius = self._planes, len(self._taps) - 1
         planes.extend(light)
         out = np.empty((planes.rows, planes.stride - 2 * PAD, 3), np.uint8)
-        flat = (light.reshape(-1), self._gain.reshape(-1))
+        # Without noise the cubics are 0: a kernel of its own would take two seconds to compile.
+        cubics = self._cubics if key is not None else np.zeros_like(self._cubics)
         tail = (self._taps, radius, planes.rows, planes.stride, out.reshape(-1).view(np.int32))
-        if key is None:
-            _expose(*flat, *tail)
-        else:
-            _expose_noisy(*flat, self._cubics, key, *tail)
+        _expose(light.reshape(-1), self._gain.reshape(-1), cubics, key or 0, *tail)
         return np.ascontiguousarray(out[:, : planes.cols])

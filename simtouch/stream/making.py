@@ -20,6 +20,7 @@ from simtouch.scenes import MOTIONS, make_scene
 from simtouch.sensors import SensorSpec, SensorUnit
 from simtouch.simulator import TactileSimulator
 from simtouch.stream.encode import encode_clip
+from simtouch.stream.images import decode_image, encode_image
 
 _CLIP, _UNIT, _OBJECTS, _MOTIONS = range(4)  # purposes of random numbers
 MESH_SUFFIXES = (".stl", ".obj", ".ply")
@@ -126,6 +127,13 @@ def make_clips(maker: ClipMaker, clip_ids: list[int], workers: int) -> Iterator[
             yield ahead.pop(0).result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def strip_of(table: pa.Table, tiles: int = 8) -> bytes:
+    """A few images of a clip side by side, as a PNG: the first thing to look at while the rest is made."""
+    column = table["image"]
+    chosen = np.unique(np.linspace(0, len(column) - 1, tiles).round().astype(int))
+    return encode_image(np.hstack([decode_image(column[int(t)].as_py()["bytes"]) for t in chosen]), "png")
 
 
 _maker: ClipMaker | None = None

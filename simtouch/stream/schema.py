@@ -23,6 +23,7 @@ from simtouch.stream.maps import MAPS
 
 FORMAT = "simtouch stream 1"
 MANIFEST, BACKGROUND, PREVIEW = "manifest.json", "background.png", "preview.png"
+FIRST_LOOK = "first-look.png"  # while a stream is made; not part of it
 LABEL_PREFIX = "label_"
 LABEL_TYPES = {str(kind): kind for kind in (pa.bool_(), pa.int64(), pa.float64(), pa.string())}
 _LARGEST_SIDE = 16_384

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from simtouch._checks import ArgumentError, SimtouchError
 from simtouch.stream.images import encode_image
-from simtouch.stream.schema import BACKGROUND, FORMAT, MANIFEST, PREVIEW, layout_of, shard_name
+from simtouch.stream.schema import BACKGROUND, FIRST_LOOK, FORMAT, MANIFEST, PREVIEW, layout_of, shard_name
 
 SHARD_FRAMES = 250
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -117,6 +117,11 @@ class StreamWriter:
                 shard.abandon()
                 raise
 
+    def first_look(self, png: bytes) -> None:
+        """A picture for those who wait; `finish` takes it away."""
+        with self._told_if_full():
+            _replace(self.folder / FIRST_LOOK, png)
+
     def finish(self, preview_png: bytes | None = None) -> None:
         """Check that every shard is there and add the contact sheet."""
         if missing := self.missing_shards():
@@ -124,6 +129,7 @@ class StreamWriter:
         if preview_png is not None:
             with self._told_if_full():
                 _replace(self.folder / PREVIEW, preview_png)
+        (self.folder / FIRST_LOOK).unlink(missing_ok=True)
 
     def _claim(self, text: str, background: bytes, resume: bool) -> None:
         """Make the folder ours, or say why it cannot be."""
@@ -134,7 +140,7 @@ class StreamWriter:
             if error.errno in _NO_SPACE:
                 raise
             raise ArgumentError(f"`{self.folder}` cannot be used as the output folder: {error.strerror}.") from error
-        ours = {MANIFEST, BACKGROUND, PREVIEW, *map(shard_name, range(self.shards))}
+        ours = {MANIFEST, BACKGROUND, PREVIEW, FIRST_LOOK, *map(shard_name, range(self.shards))}
         leftovers = {name for name in found if name.endswith(_TMP) and name.removesuffix(_TMP) in ours}
         if MANIFEST in found:
             self._check_same(text, resume)
