@@ -45,9 +45,9 @@ def test_drawn_dots_are_where_the_labels_say(name):
     """Centroids of the drawn dots against `markers_px`; a dot across a rim of slip is torn, and its centroid with it."""
     sim, rng = simtouch.TactileSimulator(name), np.random.default_rng(0)
     scene = make_scene(sim, indenters.sphere(radius_m=4e-3), "slide", 16, rng)
-    off = [_centroid_errors_px(sim.spec, frame) for frame in list(scene.play(sim))[4::4]]
-    moved = [np.hypot(*frame.flow_px.T).max() for frame in [sim.step_depth(np.eye(4), 1e-4)]]
-    assert moved[0] > 0
+    frames = list(scene.play(sim))[4::4]
+    assert max(np.hypot(*frame.flow_px.T).max() for frame in frames) > 1  # dots that stay prove nothing
+    off = [_centroid_errors_px(sim.spec, frame) for frame in frames]
     assert np.median(np.concatenate(off)) < 0.05
     assert np.percentile(np.concatenate(off), 95) < 1.0
 
