@@ -1,6 +1,8 @@
-"""How fast: the default run of every sensor on one core, with the split between its stages.
+"""How fast: the default run of every sensor on one core, with the split between its stages. `gel` as first word: the gel alone.
 
     python -m simtouch.benchmark
+
+    python -m simtouch.benchmark gel
 
     python -m simtouch.benchmark --sensor digit --clips 16 --out runs/benchmark.json
 
@@ -11,6 +13,7 @@ and compare only rows of one run. `membrane` is the same run with a blurred heig
 import json
 import os
 import platform
+import sys
 import time
 from collections import defaultdict
 from contextlib import contextmanager
@@ -66,7 +69,13 @@ def main(config: Config) -> list[dict]:
 
 def cli() -> None:
     """The command line."""
-    run_verb(Config, main, __doc__)
+    if sys.argv[1:2] == ["gel"]:
+        from simtouch import gel_benchmark
+
+        del sys.argv[1]
+        run_verb(gel_benchmark.Config, gel_benchmark.measure, gel_benchmark.__doc__)
+    else:
+        run_verb(Config, main, __doc__)
 
 
 def _row(config: Config, sensor: str, gel: str) -> dict:

@@ -31,10 +31,18 @@ class TactileFrame:
     """(x, y) components of the traction on the gel, float32, (h, w, 2)."""
     displacement_m: np.ndarray
     """Motion of the surface (x, y, z), float32, (h, w, 3)."""
+    slip_m: np.ndarray
+    """How far the indenter has slipped over the gel (x, y) since the cell was first touched [m], float32, (h, w, 2)."""
+    slip_rate_m_s: np.ndarray
+    """How fast it slips now, 0 where the cell sticks, float32, (h, w, 2)."""
     force_n: np.ndarray
     """Total force on the gel, float64, (3,)."""
     torque_nm: np.ndarray
     """Total torque on the gel about the gel frame's origin, float64, (3,)."""
+    torsion_nm: float
+    """Torque on the gel about z through the centre of pressure."""
+    centre_of_pressure_m: np.ndarray
+    """Where the normal force acts (x, y), float64, (2,); the origin without contact."""
     cell_size_m: float
     """Spacing of the gel grid."""
     friction: float
@@ -43,6 +51,8 @@ class TactileFrame:
     slip_ratio: float
     """Share of the contact that slides, in [0, 1]."""
     contact_area_m2: float
+    leaves_view: bool
+    """The contact reaches the rim of the gel grid: what lies beyond is not simulated, and its force is missing."""
     indent_depth_m: float
     """Deepest overlap of the indenter with the resting gel; 0 without one."""
     markers_px: np.ndarray

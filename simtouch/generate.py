@@ -36,8 +36,8 @@ class Config:
     """Factor on the coordinates of mesh files, which are taken as metres: 0.001 for millimetres."""
     motion: tuple[str, ...] = ()
     """How it touches: names of motions. By default all in turn."""
-    gel: Literal["layer", "membrane"] = "layer"
-    """Mechanics: the elastic layer, or a blurred height map to compare with."""
+    gel: Literal["layer", "membrane", "fem"] = "layer"
+    """Mechanics: the elastic layer; a blurred height map to compare with; large-strain finite elements, for small sets."""
     units: int = 0
     """Number of randomly drawn units of the sensor that share the clips; 0 takes the type itself."""
     codec: Literal["png", "jpeg95"] = "png"

@@ -3,7 +3,8 @@
 import numpy as np
 
 from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_number, as_pose, pick
-from simtouch.contact import Contact
+from simtouch.contact import Approach, Contact
+from simtouch.force_control import depth_for_force, lowering_for_force
 from simtouch.frame import TactileFrame
 from simtouch.gel import GELS, LayerConfig, LayerGel, MembraneConfig, MembraneGel
 from simtouch.gel.surface import GelModel
@@ -52,7 +53,8 @@ class TactileSimulator:
             raise ArgumentError(f"`batch` must be >= 1; got {batch}.")
         self.batch, self._seed = batch, int(seed)
         self._renderer = Renderer(self.spec, optics or OpticsConfig())
-        self._contacts = [Contact(self.spec, _make_gel(self.spec, gel), self._renderer) for _ in range(batch or 1)]
+        self._gel = _make_gel(self.spec, gel, batch or 1)
+        self._contacts = [Contact(self.spec, self._renderer) for _ in range(batch or 1)]
 
     @property
     def background(self) -> np.ndarray:
@@ -66,6 +68,7 @@ class TactileSimulator:
         indenters = list(indenter) if several else [indenter] * len(self._contacts)
         if len(indenters) != len(self._contacts):
             raise ShapeError(f"`indenter` must be one or a list of {len(self._contacts)}; got {len(indenters)}.")
+        self._gel.reset()
         for index, (contact, one) in enumerate(zip(self._contacts, indenters, strict=True)):
             if not hasattr(one, "underside_m"):
                 raise ArgumentError(
@@ -75,16 +78,20 @@ class TactileSimulator:
 
     def step(self, gel_T_indenter: np.ndarray, dt_s: float | None = None) -> TactileFrame:
         """Move the indenter to a pose, shape (4, 4) or (B, 4, 4), and read the sensor `dt_s` (default 1 / fps) later."""
-        return self._step("step", gel_T_indenter, dt_s, [()] * len(self._contacts))
+        return self._move(self._approaches(gel_T_indenter), self._dt(dt_s))
 
     def step_force(self, gel_T_indenter: np.ndarray, normal_force_n, dt_s: float | None = None) -> TactileFrame:
         """As `step`, but z is moved until the gel is pressed with `normal_force_n` >= 0 [N], a number or shape (B,)."""
-        forces = self._each("normal_force_n", normal_force_n, at_least=0)
-        return self._step("step_force", gel_T_indenter, dt_s, forces)
+        forces, dt_s = self._each("normal_force_n", normal_force_n, at_least=0), self._dt(dt_s)
+        approaches = self._approaches(gel_T_indenter)
+        lowering = lowering_for_force(self._gel, approaches, forces, self.spec.gel.thickness_m, dt_s)
+        return self._move([a.lowered(float(by)) for a, by in zip(approaches, lowering, strict=True)], dt_s)
 
     def step_depth(self, gel_T_indenter: np.ndarray, indent_depth_m, dt_s: float | None = None) -> TactileFrame:
         """As `step`, but z is moved until the deepest overlap with the resting gel is `indent_depth_m` [m], a number or shape (B,)."""
-        return self._step("step_depth", gel_T_indenter, dt_s, self._each("indent_depth_m", indent_depth_m))
+        depths, dt_s = self._each("indent_depth_m", indent_depth_m), self._dt(dt_s)
+        approaches = self._approaches(gel_T_indenter)
+        return self._move([a.lowered(float(depth) - a.deepest_m) for a, depth in zip(approaches, depths, strict=True)], dt_s)
 
     def depth_for_force(self, indenter: Indenter, gel_T_indenter: np.ndarray, normal_force_n: float, most_m: float) -> float:
         """Depth at which a fresh, frictionless press gives `normal_force_n` within 2 %, or `most_m` if that is less [m].
@@ -93,25 +100,31 @@ class TactileSimulator:
         """
         pose = as_pose("gel_T_indenter", gel_T_indenter)
         force = as_number("normal_force_n", normal_force_n, above=0)
-        return self._contacts[0].depth_for_force(indenter, pose, force, as_number("most_m", most_m, above=0))
+        approach = self._contacts[0].approach(pose, indenter)
+        return depth_for_force(self._gel, approach, force, as_number("most_m", most_m, above=0))
 
-    def _each(self, name: str, value, **bounds) -> list[tuple[float]]:
+    def _each(self, name: str, value, **bounds) -> np.ndarray:
         """A number for each contact."""
         try:
             numbers = np.broadcast_to(np.asarray(value, float), (len(self._contacts),))
         except (TypeError, ValueError) as error:
             raise ShapeError(f"`{name}` must be a number{f' or have shape ({self.batch},)' if self.batch else ''}.") from error
-        return [(as_number(name, number, **bounds),) for number in numbers]
+        return np.array([as_number(name, number, **bounds) for number in numbers])
 
-    def _step(self, how: str, gel_T_indenter, dt_s: float | None, arguments: list[tuple]) -> TactileFrame:
-        dt_s = self._dt(dt_s)
-        each = zip(self._contacts, self._poses(gel_T_indenter), arguments, strict=True)
-        frames = [getattr(contact, how)(pose, *rest, dt_s) for contact, pose, rest in each]
+    def _approaches(self, gel_T_indenter) -> list[Approach]:
+        if not self._contacts[0].has_indenter:
+            raise SimtouchError("Call `reset(indenter)` before the first step.")
+        return [contact.approach(pose) for contact, pose in zip(self._contacts, self._poses(gel_T_indenter), strict=True)]
+
+    def _move(self, approaches: list[Approach], dt_s: float) -> TactileFrame:
+        """The next state of the gel, and a reading of it."""
+        motion = np.stack([contact.motion(a) for contact, a in zip(self._contacts, approaches, strict=True)])
+        surface = self._gel.step(np.stack([a.cells for a in approaches]), motion, dt_s)
+        each = enumerate(zip(self._contacts, approaches, strict=True))
+        frames = [contact.read(approach, surface.at(b), dt_s) for b, (contact, approach) in each]
         return frames[0] if self.batch is None else TactileFrame.stack(frames)
 
     def _dt(self, dt_s: float | None) -> float:
-        if not self._contacts[0].has_indenter:
-            raise SimtouchError("Call `reset(indenter)` before the first step.")
         return 1 / self.spec.camera.fps if dt_s is None else as_number("dt_s", dt_s, above=0)
 
     def _poses(self, gel_T_indenter) -> list[np.ndarray]:
@@ -123,9 +136,9 @@ class TactileSimulator:
         return [as_pose("gel_T_indenter", pose) for pose in poses]
 
 
-def _make_gel(spec: SensorSpec, gel: GelChoice) -> GelModel:
+def _make_gel(spec: SensorSpec, gel: GelChoice, batch: int) -> GelModel:
     if isinstance(gel, LayerConfig):
-        return LayerGel(spec, gel)
+        return LayerGel(spec, gel, batch=batch)
     if isinstance(gel, MembraneConfig):
-        return MembraneGel(spec, gel)
-    return pick("gel", gel, GELS)(spec)
+        return MembraneGel(spec, gel, batch=batch)
+    return pick("gel", gel, GELS)(spec, batch=batch)

@@ -24,12 +24,12 @@ FLOORS = (
     ("gel",),
     ("optics",),
     ("frame",),
-    ("contact", "simulator"),
+    ("contact", "force_control", "simulator"),
     ("scenes",),
     ("stream",),
     ("models",),
     ("tacbench",),
-    ("generate", "preview", "view", "calibrate", "fidelity", "export", "benchmark", "pretrain"),  # the verbs
+    ("generate", "preview", "view", "calibrate", "fidelity", "export", "gel_benchmark", "benchmark", "pretrain"),  # the verbs
     ("__main__", ""),  # "" is simtouch/__init__.py: it names everything, so nothing inside may import from it
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

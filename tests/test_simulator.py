@@ -160,6 +160,24 @@ def test_a_batch_is_its_contacts_side_by_side():
         assert np.array_equal(frame.force_n, both.force_n[index])
 
 
+@pytest.mark.parametrize("how", ["step_force", "step_depth"])
+def test_a_batch_finds_its_depths_and_forces_each_for_itself(how):
+    ball = indenters.sphere(radius_m=4e-3)
+    poses = np.stack([at(0.4e-3), at(-1e-3, x_m=1e-3), at(0.1e-3, x_m=-2e-3)])
+    wanted = np.array([0.8, 0.0, 2.5]) * (1 if how == "step_force" else 0.2e-3)
+    batch = simtouch.TactileSimulator("digit", seed=5, batch=3)
+    batch.reset(ball)
+    both = [getattr(batch, how)(poses, wanted) for _ in range(2)][-1]
+    if how == "step_force":
+        np.testing.assert_allclose(both.normal_force_n, wanted, rtol=1e-3, atol=1e-9)
+    for index in range(3):
+        single = simtouch.TactileSimulator("digit", seed=5 + index)
+        single.reset(ball)
+        frame = [getattr(single, how)(poses[index], wanted[index]) for _ in range(2)][-1]
+        for name in ("image", "force_n", "slip_m", "centre_of_pressure_m", "gel_T_indenter"):
+            assert np.array_equal(getattr(frame, name), getattr(both, name)[index])
+
+
 def test_a_sphere_at_its_radius_less_d_indents_by_d():
     sim = simulator("gelsight_mini")
     sim.reset(indenters.sphere(radius_m=4e-3))

@@ -1,35 +1,39 @@
 """The default gel: an elastic layer bonded to its window, with Coulomb friction that remembers. Overlap and motion in, surface out.
 
-Each frame solves the normal problem (`normal.py`) and the frictional one (`friction.py`) on the linear layer of `compliance.py`.
-Pressing and shear are coupled by sweeps: the normal problem sees the sink that the last shear causes, d - w(tau), and the frictional
-one the spread that the pressure causes, w - u(p). With w what a cell must show in-plane if it sticks:
+Each frame solves the normal problem and the frictional one (`solver.py`) on the linear layer of `compliance.py`. Pressing and shear are
+coupled by sweeps: the normal problem sees the sink that the last shear causes, d - w(tau), and the frictional one the spread that the
+pressure causes, w - u(p). With w what a cell must show in-plane if it sticks:
 
     w <- w + motion of the indenter;   solve;   w <- u where a cell slides or is free                                (1)
 
-A crowned gel enters by its resting height, in the overlap. The layer is linear, of constant thickness and without edges.
-SI outside; mm and MPa inside.
+and w - u there is how far the indenter slipped over the gel. Time enters by two options, off by default: creep (`viscous.py`) and
+friction that depends on the rate (`stick_slip.py`). A crowned gel enters by its resting height, in the overlap. The layer is linear, of
+constant thickness and without edges. SI outside; mm and MPa inside.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from simtouch._checks import as_array
-from simtouch.gel.cells import CellCompliance
+from simtouch._checks import ArgumentError, as_array, as_number
+from simtouch.gel.auto import AutoSolver
 from simtouch.gel.compliance import Compliance, layer_on_grid
-from simtouch.gel.friction import StepSize, solve_friction
-from simtouch.gel.normal import solve_normal
+from simtouch.gel.dense import DenseSolver
+from simtouch.gel.fft import FftSolver
+from simtouch.gel.solver import ContactSolver
+from simtouch.gel.stick_slip import RateFriction
 from simtouch.gel.surface import GelSurface
+from simtouch.gel.viscous import MaxwellMemory
 from simtouch.sensors.spec import SensorSpec
 
 _MM = 1e3  # mm in a metre
 _PA = 1e6  # pascal in a MPa
-_FEW_CELLS = 400  # below, products of matrices are faster than transforms
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerConfig:
-    """Accuracy of the layer."""
+    """Accuracy and options of the layer."""
 
     tolerance: float = 1e-3
     """On the gap, as a share of the largest overlap."""
@@ -39,132 +43,155 @@ class LayerConfig:
     """Sweeps between pressing and shear a frame; 0 leaves them uncoupled."""
     margin_m: float = 20e-6
     """The gel may touch where it bulges to meet an indenter this far above its rest; points beyond are checked, not trusted."""
+    back_end: Literal["auto", "dense", "fft", "torch"] = "auto"
+    """`dense` (Taichi, small contacts) or `fft` (SciPy, large ones), by size; `torch` solves the whole batch at once on `device`."""
+    device: str = "cpu"
+    """Of the back end `torch`, for instance `cuda`."""
+    stribeck_speed_m_s: float | None = None
+    """Slip speed at which friction has fallen from static to kinetic (`GelPad.kinetic_friction_ratio`); None: Coulomb's one coefficient."""
     double_precision: bool = False
+    """Also picks the back end `fft`: Taichi kernels are in single precision."""
+
+    def __post_init__(self):
+        if self.back_end not in ("auto", "dense", "fft", "torch"):
+            raise ArgumentError(f"`back_end` must be auto, dense, fft or torch; got {self.back_end!r}.")
+        for name in ("tolerance", "friction_tolerance"):
+            as_number(name, getattr(self, name), above=0, below=1)
+        as_number("margin_m", self.margin_m, at_least=0)
+        as_number("coupling_sweeps", self.coupling_sweeps, at_least=0)
+        if self.stribeck_speed_m_s is not None:
+            as_number("stribeck_speed_m_s", self.stribeck_speed_m_s, above=0)
 
 
 class LayerGel:
-    """Bonded elastic layer of one sensor with its contact state."""
+    """Bonded elastic layer of one sensor with the state of its B contacts."""
 
-    def __init__(self, spec: SensorSpec, config: LayerConfig = LayerConfig()):
-        self.config = config
+    def __init__(self, spec: SensorSpec, config: LayerConfig = LayerConfig(), *, batch: int = 1):
+        self.config, self.batch = config, batch
+        self._compliance = compliance_of(spec, np.float64 if config.double_precision else np.float32)
+        self._solver = make_solver(self._compliance, config)
         self._friction = spec.gel.friction
-        self._compliance = layer_on_grid(
-            spec.gel.grid_shape,
-            spec.gel_grid.spacing_m * _MM,
-            spec.gel.thickness_m * _MM,
-            spec.gel.youngs_modulus_pa / _PA,
-            spec.gel.poisson_ratio,
-            dtype=np.float64 if config.double_precision else np.float32,
-        )
+        self._rate = None
+        if config.stribeck_speed_m_s is not None:
+            kinetic = spec.gel.friction * spec.gel.kinetic_friction_ratio
+            speed = config.stribeck_speed_m_s * _MM
+            self._rate = RateFriction(static=spec.gel.friction, kinetic=kinetic, stribeck_speed=speed)
+        self._memory = MaxwellMemory(batch, self._compliance, spec.gel.relaxation)
         self._cell_area = spec.gel_grid.spacing_m**2
         self.reset()
 
     def reset(self) -> None:
         """Forget all contact."""
-        h, w = self._compliance.shape
-        dtype = self._compliance.dtype
-        self._pressure, self._shear = np.zeros((h, w), dtype), np.zeros((2, h, w), dtype)
-        self._target, self._sink_by_shear = np.zeros((2, h, w), dtype), np.zeros((h, w), dtype)
-        self._step_size = StepSize()
+        shape, dtype = (self.batch, *self._compliance.shape), self._compliance.dtype
+        plane = (self.batch, 2, *self._compliance.shape)
+        self._pressure, self._shear = np.zeros(shape, dtype), np.zeros(plane, dtype)
+        self._target, self._sink_by_shear = np.zeros(plane, dtype), np.zeros(shape, dtype)
+        self._slip_speed = np.zeros(shape, dtype)
+        self._memory.reset()
 
-    def step(self, overlap_m: np.ndarray, motion_m: np.ndarray) -> GelSurface:
+    def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
         """See `GelModel.step`."""
-        d, motion = self._inputs(overlap_m, motion_m)
+        d, motion = self._overlap(overlap_m), self._motion(motion_m)
+        recall = self._memory.recall(dt_s)
         target = self._target + motion
-        pressure, shear, slides = self._pressure, self._shear, np.zeros(d.shape, bool)
-        by_shear = self._sink_by_shear
-        for sweep in range(max(1, self.config.coupling_sweeps)):
-            if sweep:
-                by_shear = self._compliance.sink_by_shear(shear)
-            pressure, by_pressure = self._press(d - by_shear, pressure)
-            shear, slides = self._slide(target, pressure, shear)
-        displacement = self._displace(pressure, shear)
-        moved = displacement[:2] if self._coupled else self._compliance.drag(shear)
-        self._target = np.where((pressure > 0) & ~slides, target, moved)
-        self._pressure, self._shear = pressure, shear
-        self._sink_by_shear = displacement[2] - by_pressure if self._coupled else np.zeros_like(pressure)
-        return GelSurface(
-            normal_traction_pa=(pressure * _PA).astype(np.float32),
-            shear_traction_pa=np.moveaxis(shear * _PA, 0, -1).astype(np.float32),
-            displacement_m=np.stack([displacement[0], displacement[1], -displacement[2]], -1).astype(np.float32)
-            / np.float32(_MM),
-            slides=slides,
-        )
+        pressure, shear, by_shear = self._pressure, self._shear, self._sink_by_shear
+        for _ in range(max(1, self.config.coupling_sweeps)):
+            pressure, sink = self._solver.press(_plus(d - by_shear, recall.sink), pressure)
+            by_pressure = self._solver.spread(_minus(pressure, recall.normal))
+            stick = _plus(target - by_pressure if self._coupled else target, recall.drag)
+            shear, slides = self._slide(stick, pressure, shear)
+            answer = self._solver.answer_to_shear(_minus(shear, recall.shear))
+            by_shear = answer[:, 2] if self._coupled else by_shear
+        moved = answer[:, :2] + by_pressure if self._coupled else answer[:, :2]
+        slip = np.where(slides[:, None], target - moved, 0)
+        self._target = np.where(((pressure > 0) & ~slides)[:, None], target, moved)
+        self._pressure, self._shear, self._sink_by_shear = pressure, shear, by_shear
+        self._slip_speed = np.hypot(slip[:, 0], slip[:, 1]) / slip.dtype.type(dt_s)
+        self._memory.remember(_minus(pressure, recall.normal), _minus(shear, recall.shear), dt_s)
+        down = _minus(sink, recall.sink) + answer[:, 2]
+        in_plane = moved if self._coupled else moved + by_pressure
+        return _surface(recall.gain * _PA, pressure, shear, in_plane, down, slides, slip)
 
-    def normal_force_n(self, overlap_m: np.ndarray) -> float:
+    def normal_force_n(self, overlap_m: np.ndarray, dt_s: float) -> np.ndarray:
         """See `GelModel.normal_force_n`."""
-        return self._force_n(overlap_m, self._sink_by_shear, self._pressure)
+        recall = self._memory.recall(dt_s)
+        d = _plus(self._overlap(overlap_m) - self._sink_by_shear, recall.sink)
+        pressure, _ = self._solver.press(d, self._pressure)
+        return np.array([self._force_n(p) for p in pressure * recall.gain])
 
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
-        """See `GelModel.fresh_force_n`."""
-        return self._force_n(overlap_m, np.zeros_like(self._pressure), np.zeros_like(self._pressure))
-
-    def _force_n(self, overlap_m: np.ndarray, by_shear: np.ndarray, start: np.ndarray) -> float:
+        """See `GelModel.fresh_force_n`; on a gel that creeps, its force in the end."""
         d = as_array("overlap_m", overlap_m, "h w", self._compliance.dtype) * self._compliance.dtype.type(_MM)
-        return float(self._press(d - by_shear, start)[0].sum(dtype=np.float64)) * _PA * self._cell_area
+        return self._force_n(self._solver.press(d[None], np.zeros_like(d)[None])[0][0])
 
-    def _inputs(self, overlap_m, motion_m) -> tuple[np.ndarray, np.ndarray]:
+    def _force_n(self, pressure: np.ndarray) -> float:
+        return float(pressure.sum(dtype=np.float64)) * _PA * self._cell_area
+
+    def _overlap(self, overlap_m) -> np.ndarray:
+        """d [mm], (B, h, w)."""
         dtype, (h, w) = self._compliance.dtype, self._compliance.shape
-        d = as_array("overlap_m", overlap_m, "h w", dtype, h=h, w=w) * dtype.type(_MM)
-        motion = as_array("motion_m", motion_m, "h w 2", dtype, h=h, w=w) * dtype.type(_MM)
-        return d, np.moveaxis(motion, -1, 0)
+        return as_array("overlap_m", overlap_m, "B h w", dtype, B=self.batch, h=h, w=w) * dtype.type(_MM)
+
+    def _motion(self, motion_m) -> np.ndarray:
+        """Motion [mm], (B, 2, h, w)."""
+        dtype, (h, w) = self._compliance.dtype, self._compliance.shape
+        motion = as_array("motion_m", motion_m, "B h w 2", dtype, B=self.batch, h=h, w=w)
+        return np.ascontiguousarray(np.moveaxis(motion, -1, 1)) * dtype.type(_MM)
 
     @property
     def _coupled(self) -> bool:
         return self.config.coupling_sweeps > 0
 
-    def _displace(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
-        return self._compliance.displace(pressure, shear) if pressure.any() else np.zeros((3, *pressure.shape), pressure.dtype)
-
-    def _press(self, d: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pressure for the overlap `d` [mm] and the sink it causes: solved where the two may meet, then checked on the whole grid."""
-        deepest = float(d.max())
-        if not deepest > 0:
-            return np.zeros_like(start), np.zeros_like(start)
-        candidates = d > -self.config.margin_m * _MM
-        while True:
-            where, part = self._part(candidates)
-            pressure = np.zeros_like(start)
-            pressure[where] = solve_normal(part, d[where], start[where], tolerance=self.config.tolerance).pressure
-            sink = self._compliance.sink(pressure)
-            pierced = sink < d - d.dtype.type(self.config.tolerance * deepest)
-            pierced &= ~candidates
-            pierced[where] = False
-            if not pierced.any():
-                return pressure, sink
-            candidates |= pierced
-
     def _slide(self, target: np.ndarray, pressure: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shear traction and the sliding cells."""
-        shear, slides = np.zeros_like(start), np.zeros(pressure.shape, bool)
-        if self._friction == 0 or not pressure.any():
-            return shear, pressure > 0
-        where, part = self._part(pressure > 0)
-        p, w = pressure[where], target[:, *where]
-        if self._coupled:
-            w = w - part.spread(p)
-        solved = solve_friction(
-            part,
-            w,
-            p * p.dtype.type(self._friction),
-            start[:, *where],
-            step_size=self._step_size,
-            tolerance=self.config.friction_tolerance,
-        )
-        shear[:, *where], slides[where] = solved.shear, solved.slides
-        return shear, slides
-
-    def _part(self, cells: np.ndarray) -> tuple[tuple, Compliance | CellCompliance]:
-        """An index of the grid that holds `cells`, and the compliance there: between the cells if they are few, else on a window."""
-        if np.count_nonzero(cells) <= _FEW_CELLS:
-            return np.nonzero(cells), CellCompliance(self._compliance, cells)
-        spans = [np.flatnonzero(cells.any(axis)) for axis in (1, 0)]
-        rows, cols = (_span(s[0], s[-1] + 1, n) for s, n in zip(spans, cells.shape, strict=True))
-        return (rows, cols), self._compliance.window((rows.stop - rows.start, cols.stop - cols.start))
+        if self._friction == 0:
+            return np.zeros_like(start), pressure > 0
+        if self._rate is not None:
+            return self._rate.slide(self._solver, target, pressure, start, self._slip_speed)
+        return self._solver.slide(target, pressure * pressure.dtype.type(self._friction), start)
 
 
-def _span(first: int, stop: int, size: int, quantum: int = 8) -> slice:
-    """A slice of a multiple of `quantum` cells (or all `size`) that holds first..stop."""
-    length = min(size, -(-(stop - first) // quantum) * quantum)
-    start = min(first, size - length)
-    return slice(int(start), int(start + length))
+def compliance_of(spec: SensorSpec, dtype=np.float32) -> Compliance:
+    """The layer of a sensor on its gel grid, mm and MPa."""
+    gel = spec.gel
+    spacing, thickness = spec.gel_grid.spacing_m * _MM, gel.thickness_m * _MM
+    return layer_on_grid(gel.grid_shape, spacing, thickness, gel.youngs_modulus_pa / _PA, gel.poisson_ratio, dtype=dtype)
+
+
+def make_solver(compliance: Compliance, config: LayerConfig) -> ContactSolver:
+    """The back end that `config` names."""
+    accuracy = {"tolerance": config.tolerance, "friction_tolerance": config.friction_tolerance}
+    if config.back_end == "torch":
+        from simtouch.gel.torch_layer import TorchSolver  # an extra
+
+        return TorchSolver(compliance, **accuracy, device=config.device)
+    back_end = "fft" if config.double_precision else config.back_end
+    kind = {"auto": AutoSolver, "dense": DenseSolver, "fft": FftSolver}[back_end]
+    return kind(compliance, **accuracy, margin_mm=config.margin_m * _MM)
+
+
+def _surface(pascal, pressure, shear, in_plane, down, slides, slip) -> GelSurface:
+    """SI again: tractions times `pascal`; (u_x, u_y) [mm], (B, 2, h, w), and -u_z, (B, h, w)."""
+    return GelSurface(
+        normal_traction_pa=_last(pascal, pressure)[..., 0],
+        shear_traction_pa=_last(pascal, shear[:, 0], shear[:, 1]),
+        displacement_m=_last(1 / _MM, in_plane[:, 0], in_plane[:, 1], -down),
+        slides=slides,
+        slip_m=_last(1 / _MM, slip[:, 0], slip[:, 1]),
+    )
+
+
+def _last(factor, *channels: np.ndarray) -> np.ndarray:
+    """C maps (B, h, w) times a factor, as float32 (B, h, w, C)."""
+    out = np.empty((*channels[0].shape, len(channels)), np.float32)
+    for c, channel in enumerate(channels):
+        np.multiply(channel, channel.dtype.type(factor), out=out[..., c], casting="same_kind")
+    return out
+
+
+def _plus(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    return a if b is None else a + b
+
+
+def _minus(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    return a if b is None else a - b

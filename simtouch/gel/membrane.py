@@ -28,37 +28,42 @@ class MembraneConfig:
 class MembraneGel:
     """Blurred height map of one sensor; it has no state."""
 
-    def __init__(self, spec: SensorSpec, config: MembraneConfig = MembraneConfig()):
+    def __init__(self, spec: SensorSpec, config: MembraneConfig = MembraneConfig(), *, batch: int = 1):
         gel, nu = spec.gel, spec.gel.poisson_ratio
         self._stiffness_pa_m = gel.youngs_modulus_pa * (1 - nu) / ((1 + nu) * (1 - 2 * nu) * gel.thickness_m)
         self._blur_cells = [blur / spec.gel_grid.spacing_m for blur in config.blur_m]
         self._cell_area = spec.gel_grid.spacing_m**2
-        self._shape = spec.gel.grid_shape
+        self.batch, self._shape = batch, (batch, *spec.gel.grid_shape)
 
     def reset(self) -> None:
         """Nothing to forget."""
 
-    def step(self, overlap_m: np.ndarray, motion_m: np.ndarray) -> GelSurface:
-        """See `GelModel.step`; `motion_m` changes nothing."""
-        h, w = self._shape
-        d = np.maximum(as_array("overlap_m", overlap_m, "h w", np.float32, h=h, w=w), 0)
-        depth = d
-        for sigma in self._blur_cells:
-            depth = np.where(d > 0, d, gaussian_filter(depth, sigma, mode="nearest"))
-        displacement = np.zeros((h, w, 3), np.float32)
-        displacement[..., 2] = -gaussian_filter(depth, self._blur_cells[-1] / 2, mode="nearest")
+    def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
+        """See `GelModel.step`; only the overlap matters."""
+        B, h, w = self._shape
+        d = np.maximum(as_array("overlap_m", overlap_m, "B h w", np.float32, B=B, h=h, w=w), 0)
+        displacement = np.zeros((B, h, w, 3), np.float32)
+        displacement[..., 2] = [-self._blurred(one) for one in d]
+        still = np.zeros((B, h, w, 2), np.float32)
         return GelSurface(
             normal_traction_pa=(d * self._stiffness_pa_m).astype(np.float32),
-            shear_traction_pa=np.zeros((h, w, 2), np.float32),
+            shear_traction_pa=still,
             displacement_m=displacement,
-            slides=np.zeros((h, w), bool),
+            slides=np.zeros((B, h, w), bool),
+            slip_m=still,
             follows_indenter=False,
         )
 
-    def normal_force_n(self, overlap_m: np.ndarray) -> float:
+    def normal_force_n(self, overlap_m: np.ndarray, dt_s: float) -> np.ndarray:
         """See `GelModel.normal_force_n`: the sum of (2)."""
-        return float(np.maximum(overlap_m, 0).sum(dtype=np.float64)) * self._stiffness_pa_m * self._cell_area
+        return np.array([self.fresh_force_n(one) for one in overlap_m])
 
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`: springs remember nothing."""
-        return self.normal_force_n(overlap_m)
+        return float(np.maximum(overlap_m, 0).sum(dtype=np.float64)) * self._stiffness_pa_m * self._cell_area
+
+    def _blurred(self, d: np.ndarray) -> np.ndarray:
+        depth = d
+        for sigma in self._blur_cells:
+            depth = np.where(d > 0, d, gaussian_filter(depth, sigma, mode="nearest"))
+        return gaussian_filter(depth, self._blur_cells[-1] / 2, mode="nearest")

@@ -110,18 +110,11 @@ def tap(plan: Plan) -> Path:
 
 
 def drag(plan: Plan) -> Path:
-    """Pulled along through a compliant rig: it creeps while the gel holds it and jumps ahead when it lets go, again and again.
-
-    The jumps are prescribed (a quarter of the time at three times the mean speed), not found from friction.
-    """
+    """Down, then a slow steady pull. Jerks come from friction that falls with speed (`LayerConfig.stribeck_speed_m_s`), not from here."""
     depth = plan.press(release=False)
-    start, heading, distance = _line(plan, plan.speed() * plan.time_s[-1])
-    jerks = int(plan.rng.integers(2, 5))
-    phase = _ramp(plan, depth) * jerks
-    within = phase % 1.0
-    creep = np.where(within < 0.75, within / 0.75 * 0.25, 0.25 + (within - 0.75) / 0.25 * 0.75)
-    travel = (np.floor(phase) + creep) / jerks
-    return _path(plan, start + heading * (distance * travel)[:, None], depth, plan.turn())
+    slow = plan.spec.working_range.slide_speed_m_s[0]
+    start, heading, distance = _line(plan, plan.rng.uniform(1, 2) * slow * plan.time_s[-1])
+    return _path(plan, start + heading * (distance * _ramp(plan, depth))[:, None], depth, plan.turn())
 
 
 def explore(plan: Plan) -> Path:

@@ -66,6 +66,7 @@ DIGIT = SensorSpec(
         "gel.density_kg_m3": "default for silicone",
         "gel.friction": "not measured anywhere; 0.5-1.6 in published code",
         "gel.kinetic_friction_ratio": "default",
+        "gel.relaxation": "none: no measurement of these gels is known to us",
         "gel.dome_radius_m": "[digit-design] circle fits to the gel's surface: 21.1 mm across, 58 mm over +-7 mm along",
         "gel.grid_shape": "our choice: 4 x 4 pixels a cell",
         "camera.image_shape": "[digit-interface] get_frame at QVGA: 320 rows x 240 columns",

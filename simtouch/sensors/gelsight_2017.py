@@ -69,6 +69,7 @@ GELSIGHT_2017 = SensorSpec(
         "gel.density_kg_m3": "default for silicone",
         "gel.friction": "not measured anywhere; 0.5-1.6 in published code",
         "gel.kinetic_friction_ratio": "default",
+        "gel.relaxation": "none: no measurement of these gels is known to us",
         "gel.dome_radius_m": "sphere fit to the height map published with [Taxim]",
         "gel.grid_shape": "our choice: 8 x 8 pixels a cell",
         "camera.image_shape": "[gelsight_driver] 480 rows x 640 columns",

@@ -63,6 +63,7 @@ GELSIGHT_MINI = SensorSpec(
         "gel.density_kg_m3": "default for silicone",
         "gel.friction": "not measured anywhere; 0.5-1.6 in published code",
         "gel.kinetic_friction_ratio": "default",
+        "gel.relaxation": "none: no measurement of these gels is known to us",
         "gel.dome_radius_m": "[FEATS] CAD, quadratic fit over the central 12 x 10 mm",
         "gel.grid_shape": "our choice: 4 x 4 pixels a cell",
         "camera.image_shape": "[gsrobotics] 320 x 240 after the maker's crop",

@@ -29,7 +29,9 @@ class GelPad:
     friction: float
     """Coulomb coefficient of the coating against an indenter."""
     kinetic_friction_ratio: float
-    """Kinetic over static coefficient; read only by rate-dependent friction."""
+    """Kinetic over static coefficient, in (0, 1]; read only by rate-dependent friction."""
+    relaxation: tuple[tuple[float, float], ...] = ()
+    """Branches (share g, time tau [s]) of a Maxwell material, E (1 + sum g exp(-t / tau)); `youngs_modulus_pa` is E, of slow loads."""
     dome_radius_m: tuple[float, float] = (math.inf, math.inf)
     """Radii of curvature (along x, along y) [m]; inf = flat."""
     grid_shape: tuple[int, int]
@@ -40,6 +42,10 @@ class GelPad:
             as_number(name, getattr(self, name), above=0)
         as_number("poisson_ratio", self.poisson_ratio, above=0, at_most=0.499)
         as_number("friction", self.friction, at_least=0)
+        as_number("kinetic_friction_ratio", self.kinetic_friction_ratio, above=0, at_most=1)
+        for share, time_s in self.relaxation:
+            as_number("relaxation share", share, at_least=0)
+            as_number("relaxation time", time_s, above=0)
         for radius in self.dome_radius_m:
             if not radius > 0:
                 raise ArgumentError(f"`dome_radius_m` must be > 0 (inf = flat); got {radius:g}.")

@@ -97,6 +97,21 @@ class Clip:
         return self._lists("torque_nm", (3,))
 
     @property
+    def torsion_nm(self) -> np.ndarray:
+        """Torque on the gel about z through the centre of pressure, (T,)."""
+        return self._numbers("torsion_nm")
+
+    @property
+    def centre_of_pressure_m(self) -> np.ndarray:
+        """Where the normal force acts (x, y), (T, 2)."""
+        return self._lists("centre_of_pressure_m", (2,))
+
+    @property
+    def leaves_view(self) -> np.ndarray:
+        """Whether the contact reaches the rim of the gel grid, bool, (T,)."""
+        return self._numbers("leaves_view")
+
+    @property
     def slip_state(self) -> np.ndarray:
         """One of none, stick, incipient, slip for each frame, (T,)."""
         return np.array(self._column("slip_state").to_pylist())
@@ -244,7 +259,7 @@ class StoredFrame:
             return str(self.clip.slip_state[self.index])
         if name in _FRAME_NAMES:
             value = getattr(self.clip, name)[self.index]
-            return value if np.ndim(value) else float(value)
+            return value if np.ndim(value) else value.item()
         raise AttributeError(f"a frame has no `{name}`")
 
     @property

@@ -13,7 +13,7 @@ from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_array
 from simtouch.frame import SLIP_STATES, TactileFrame
 from simtouch.stream.images import check_image, encode_image
 from simtouch.stream.maps import MAPS
-from simtouch.stream.schema import ENCODED_IMAGE, LABEL_PREFIX, POINTS, POSE, VECTOR, Layout, stream_schema
+from simtouch.stream.schema import ENCODED_IMAGE, LABEL_PREFIX, POINT, POINTS, POSE, VECTOR, Layout, stream_schema
 
 Labels = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def encode_clip(
     label_columns = {name: _label(name, value, T) for name, value in sorted((labels or {}).items())}
     layout = _layout(frames[0], label_columns)
     columns = {name: pa.array([get(f) for f in frames], kind) for name, (get, kind) in _SCALARS.items()}
-    columns |= {name: _vectors(frames, name, kind) for name, kind in (("force_n", VECTOR), ("torque_nm", VECTOR))}
+    columns |= {name: _vectors(frames, name, kind) for name, kind in _VECTORS.items()}
     columns |= {name: _points(frames, name) for name in ("markers_px", "flow_px")}
     columns |= {
         "clip_id": _repeat(int(clip_id), T, pa.int64()),
@@ -91,8 +91,11 @@ def _slip_state(frame: TactileFrame) -> str:
 
 
 _SCALARS: dict[str, tuple[Callable[[TactileFrame], Any], pa.DataType]] = {
-    name: (_Scalar(name), pa.float64()) for name in ("time_s", "slip_ratio", "contact_area_m2", "indent_depth_m", "friction")
-} | {"slip_state": (_slip_state, pa.string())}
+    name: (_Scalar(name), pa.float64())
+    for name in ("time_s", "slip_ratio", "torsion_nm", "contact_area_m2", "indent_depth_m", "friction")
+} | {"slip_state": (_slip_state, pa.string()), "leaves_view": (lambda frame: bool(frame.leaves_view), pa.bool_())}
+
+_VECTORS = {"force_n": VECTOR, "torque_nm": VECTOR, "centre_of_pressure_m": POINT}
 
 
 def _layout(frame: TactileFrame, labels: dict[str, pa.Array]) -> Layout:
@@ -140,7 +143,7 @@ def _binary(rows: Sequence[bytes]) -> pa.Array:
 
 
 def _vectors(frames: Sequence[TactileFrame], name: str, kind: pa.DataType) -> pa.Array:
-    values = as_array(name, [getattr(f, name) for f in frames], "T 3", np.float64)
+    values = as_array(name, [getattr(f, name) for f in frames], f"T {kind.list_size}", np.float64)
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=kind)
 
 

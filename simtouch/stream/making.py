@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from simtouch import indenters
 from simtouch._checks import ArgumentError, pick
-from simtouch.gel import GELS
+from simtouch.gel import GELS, LayerConfig
 from simtouch.scenes import MOTIONS, make_scene
 from simtouch.sensors import SensorSpec, SensorUnit
 from simtouch.simulator import TactileSimulator
@@ -23,6 +23,8 @@ from simtouch.stream.encode import encode_clip
 from simtouch.stream.images import decode_image, encode_image
 
 _CLIP, _UNIT, _OBJECTS, _MOTIONS = range(4)  # purposes of random numbers
+_STICK_SLIP = ("drag",)  # motions whose friction falls with speed
+_STRIBECK_SPEED_M_S = 10e-3  # our choice: it lies between slow and fast slides of the working ranges
 MESH_SUFFIXES = (".stl", ".obj", ".ply")
 
 
@@ -81,7 +83,7 @@ class ClipMaker:
         own = self.meshes.get(name)
         indenter = own or indenters.random_indenter(name, rng)
         unit = self.unit(clip_id)
-        sim = self.simulator(unit)
+        sim = self.simulator(unit, stick_slip=motion in _STICK_SLIP)
         scene = make_scene(sim, indenter, motion, self.frames, rng, any_side=own is not None)
         return encode_clip(
             list(scene.play(sim, seed=int(rng.integers(2**31)))),
@@ -93,13 +95,16 @@ class ClipMaker:
             background=sim.background if self.units else None,
         )
 
-    def simulator(self, unit: SensorUnit) -> TactileSimulator:
+    def simulator(self, unit: SensorUnit, *, stick_slip: bool = False) -> TactileSimulator:
         """The simulated unit; kept, because making one costs as much as ten frames."""
-        if unit not in self._simulators:
+        key = unit, stick_slip
+        if key not in self._simulators:
             if len(self._simulators) >= 8:
                 self._simulators.clear()
-            self._simulators[unit] = TactileSimulator(self.spec, gel=self.gel, unit=unit)
-        return self._simulators[unit]
+            falls = stick_slip and self.gel == "layer"
+            gel = LayerConfig(stribeck_speed_m_s=_STRIBECK_SPEED_M_S) if falls else self.gel
+            self._simulators[key] = TactileSimulator(self.spec, gel=gel, unit=unit)
+        return self._simulators[key]
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(purpose, number)))

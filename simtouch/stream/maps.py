@@ -134,6 +134,7 @@ class MaskMap:
 
 
 _LENGTH = {"unit": "um", "scale": 1e6, "step": 2.0**-6}
+_SPEED = {"unit": "mm/s", "scale": 1e3, "step": 2.0**-16}
 _TRACTION = {"unit": "kPa", "scale": 1e-3, "step": _F16_STEP}
 
 MAPS: dict[str, FloatMap | MaskMap] = {
@@ -143,6 +144,8 @@ MAPS: dict[str, FloatMap | MaskMap] = {
         FloatMap(column="displacement_um", attribute="displacement_m", grid="gel", channels=3, **_LENGTH),
         FloatMap(column="normal_traction_kpa", attribute="normal_traction_pa", grid="gel", channels=None, **_TRACTION),
         FloatMap(column="shear_traction_kpa", attribute="shear_traction_pa", grid="gel", channels=2, **_TRACTION),
+        FloatMap(column="slip_um", attribute="slip_m", grid="gel", channels=2, **_LENGTH),
+        FloatMap(column="slip_rate_mm_s", attribute="slip_rate_m_s", grid="gel", channels=2, **_SPEED),
         MaskMap(column="contact_mask", attribute="contact_mask"),
         MaskMap(column="stick_mask", attribute="stick_mask"),
     )

@@ -21,7 +21,7 @@ import pyarrow as pa
 from simtouch._checks import SimtouchError
 from simtouch.stream.maps import MAPS
 
-FORMAT = "simtouch stream 1"
+FORMAT = "simtouch stream 2"
 MANIFEST, BACKGROUND, PREVIEW = "manifest.json", "background.png", "preview.png"
 FIRST_LOOK = "first-look.png"  # while a stream is made; not part of it
 LABEL_PREFIX = "label_"
@@ -31,6 +31,7 @@ _LARGEST_SIDE = 16_384
 ENCODED_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 POSE = pa.list_(pa.float64(), 16)
 VECTOR = pa.list_(pa.float64(), 3)
+POINT = pa.list_(pa.float64(), 2)
 POINTS = pa.list_(pa.list_(pa.float32(), 2))
 
 # Column: Arrow type, unit, meaning.
@@ -42,9 +43,12 @@ _COLUMNS: dict[str, tuple[pa.DataType, str, str]] = {
     "gel_T_indenter": (POSE, "m", "pose of the indenter, 4 x 4 row by row"),
     "force_n": (VECTOR, "N", "what the indenter does to the gel, gel frame"),
     "torque_nm": (VECTOR, "N m", "the same about the gel frame's origin"),
+    "torsion_nm": (pa.float64(), "N m", "torque on the gel about z through the centre of pressure"),
+    "centre_of_pressure_m": (POINT, "m", "where the normal force acts (x, y), the origin without contact"),
     "slip_state": (pa.string(), "", "none, stick, incipient or slip"),
     "slip_ratio": (pa.float64(), "", "share of the contact that slides"),
     "contact_area_m2": (pa.float64(), "m^2", ""),
+    "leaves_view": (pa.bool_(), "", "the contact reaches the rim of the gel grid; what lies beyond is missing"),
     "indent_depth_m": (pa.float64(), "m", "deepest overlap with the resting gel"),
     "indenter": (pa.string(), "", ""),
     "motion": (pa.string(), "", ""),

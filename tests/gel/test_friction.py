@@ -13,16 +13,20 @@ from tests.reference.half_space import half_space_on_grid
 MU = 0.5
 
 
-@pytest.fixture(scope="module")
-def pressed():
+def press_a_ball(cells):
     a, _, _ = hertz()
-    spacing = 2.5 * a / 80
-    C, r = half_space_on_grid((80, 80), spacing, E, NU), centred((80, 80), spacing)
+    spacing = 2.5 * a / cells
+    C, r = half_space_on_grid((cells, cells), spacing, E, NU), centred((cells, cells), spacing)
     return C, r, spacing, solve_normal(C, DEPTH - r**2 / (2 * R), tolerance=1e-6).pressure
 
 
-@pytest.mark.parametrize("load", [0.3, 0.6, 0.9])
-def test_partial_slip_follows_cattaneo_and_mindlin(pressed, load):
+@pytest.fixture(scope="module")
+def pressed():
+    return press_a_ball(80)
+
+
+def cattaneo_mindlin(pressed, load):
+    """Relative error of the shear force, agreement of the stick mask over the contact, rms error of the traction."""
     C, r, spacing, p = pressed
     a, force, p_0 = hertz()
     shear = E / (2 * (1 + NU))
@@ -33,18 +37,32 @@ def test_partial_slip_follows_cattaneo_and_mindlin(pressed, load):
     q_error = solved.shear[0].sum() * spacing**2 / (load * MU * force) - 1
     touched = p > 0
     agreement = ((r < stick_radius)[touched] == ~solved.slides[touched]).mean()
-    exact = (
-        MU
-        * p_0
-        * (np.sqrt(np.maximum(1 - (r / a) ** 2, 0)) - stick_radius / a * np.sqrt(np.maximum(1 - (r / stick_radius) ** 2, 0)))
-    )
+    annulus = np.sqrt(np.maximum(1 - (r / a) ** 2, 0))
+    exact = MU * p_0 * (annulus - stick_radius / a * np.sqrt(np.maximum(1 - (r / stick_radius) ** 2, 0)))
     rms = np.sqrt(((solved.shear[0] - exact) ** 2).mean() / (exact**2).mean())
     print(
-        f"Cattaneo-Mindlin n 80, Q/muF {load}: Q {100 * q_error:+.3f} %, stick mask {100 * agreement:.2f} %, shear rms {100 * rms:.1f} %"
+        f"Cattaneo-Mindlin n {len(r)}, Q/muF {load}: Q {100 * q_error:+.3f} %, stick mask {100 * agreement:.2f} %, "
+        f"shear rms {100 * rms:.1f} %"
     )
+    return q_error, agreement, rms
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.9])
+def test_partial_slip_follows_cattaneo_and_mindlin(pressed, load):
+    q_error, agreement, rms = cattaneo_mindlin(pressed, load)
     assert abs(q_error) < 2e-3
     assert agreement >= 0.988
     assert rms < 0.025
+
+
+@pytest.mark.slow
+def test_partial_slip_follows_cattaneo_and_mindlin_on_a_fine_grid():
+    pressed = press_a_ball(160)
+    for load in (0.3, 0.6, 0.9):
+        q_error, agreement, rms = cattaneo_mindlin(pressed, load)
+        assert abs(q_error) < 1.75e-3
+        assert agreement >= 0.997
+        assert rms < 0.015
 
 
 def test_shear_never_leaves_the_cone(pressed):

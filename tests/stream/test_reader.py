@@ -212,9 +212,9 @@ def replaced(column, value):
 
 
 def test_another_schema_version_is_refused(copy):
-    own = json.loads(make_table(0).schema.metadata[b"simtouch"]) | {"format": "simtouch stream 2"}
+    own = json.loads(make_table(0).schema.metadata[b"simtouch"]) | {"format": "simtouch stream 3"}
     write_changed(copy, lambda t: t, metadata={"simtouch": json.dumps(own)})
-    refused(copy, "has the format `simtouch stream 2`; this version of simtouch reads `simtouch stream 1`")
+    refused(copy, "has the format `simtouch stream 3`; this version of simtouch reads `simtouch stream 2`")
 
 
 @pytest.mark.parametrize("shape", [[10**9, 10**9], [-1, 4], [64], "64 48", [64.0, 48.0], None])

@@ -1,0 +1,46 @@
+"""The faster back end for each contact: sums over cells where they are few, transforms where they are many.
+
+The choice depends on the contact alone, so a contact has the same bytes in any batch.
+"""
+
+import numpy as np
+
+from simtouch.gel.compliance import Compliance
+from simtouch.gel.dense import DenseSolver, split
+from simtouch.gel.fft import FftSolver
+
+FEW_TO_PRESS = 800
+"""Cells that may touch up to which `DenseSolver` presses sooner."""
+FEW_TO_SLIDE = 900
+"""Touched cells up to which `DenseSolver` slides sooner."""
+
+
+class AutoSolver:
+    """`ContactSolver` that is the one or the other of two; float64 is left to transforms."""
+
+    def __init__(
+        self, compliance: Compliance, *, tolerance: float = 1e-3, friction_tolerance: float = 2e-4, margin_mm: float = 0.02
+    ):
+        """See `FftSolver`."""
+        settings = {"tolerance": tolerance, "friction_tolerance": friction_tolerance, "margin_mm": margin_mm}
+        self._margin, self._is_single = margin_mm, compliance.dtype == np.float32
+        self._fft = FftSolver(compliance, **settings)
+        self._dense = DenseSolver(compliance, **settings) if self._is_single else self._fft
+
+    def press(self, overlap: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `ContactSolver.press`."""
+        few = np.array([np.count_nonzero(d > -self._margin) <= FEW_TO_PRESS for d in overlap])
+        return split(few, self._dense.press, self._fft.press, overlap, start)
+
+    def slide(self, target: np.ndarray, limit: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `ContactSolver.slide`."""
+        few = np.array([np.count_nonzero(most) <= FEW_TO_SLIDE for most in limit])
+        return split(few, self._dense.slide, self._fft.slide, target, limit, start)
+
+    def spread(self, pressure: np.ndarray) -> np.ndarray:
+        """See `ContactSolver.spread`."""
+        return self._dense.spread(pressure)
+
+    def answer_to_shear(self, shear: np.ndarray) -> np.ndarray:
+        """See `ContactSolver.answer_to_shear`."""
+        return self._dense.answer_to_shear(shear)
