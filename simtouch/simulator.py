@@ -6,13 +6,13 @@ from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_number
 from simtouch.contact import Approach, Contact
 from simtouch.force_control import depth_for_force, lowering_for_force
 from simtouch.frame import TactileFrame
-from simtouch.gel import GELS, LayerConfig, LayerGel, MembraneConfig, MembraneGel
+from simtouch.gel import GELS, FemConfig, FemGel, LayerConfig, LayerGel, MembraneConfig, MembraneGel
 from simtouch.gel.surface import GelModel
 from simtouch.geometry.gap_map import Indenter
 from simtouch.optics import OpticsConfig, Renderer
 from simtouch.sensors import SENSORS, SensorSpec, SensorUnit
 
-GelChoice = str | LayerConfig | MembraneConfig
+GelChoice = str | LayerConfig | MembraneConfig | FemConfig
 
 
 class TactileSimulator:
@@ -40,7 +40,8 @@ class TactileSimulator:
         Args:
             sensor: Name of a preset, or a spec.
             seed: Of the camera's noise.
-            gel: `layer` (elastic, the default), `membrane` (blurred height map, for comparison), or a config of one.
+            gel: `layer` (elastic, the default), `fem` (large-strain finite elements, seconds a frame), `membrane` (blurred height map, for
+                comparison), or a config of one.
             optics: What the camera does; the default is all of it.
             unit: This very sensor's differences from its type.
             batch: Number of independent contacts; then poses, arguments and all arrays have a leading axis of that size.
@@ -141,4 +142,6 @@ def _make_gel(spec: SensorSpec, gel: GelChoice, batch: int) -> GelModel:
         return LayerGel(spec, gel, batch=batch)
     if isinstance(gel, MembraneConfig):
         return MembraneGel(spec, gel, batch=batch)
+    if isinstance(gel, FemConfig):
+        return FemGel(spec, gel, batch=batch)
     return pick("gel", gel, GELS)(spec, batch=batch)

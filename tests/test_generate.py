@@ -233,3 +233,13 @@ def test_the_package_lists_its_verbs():
     done = subprocess.run([sys.executable, "-m", "simtouch"], capture_output=True, text=True, check=True)
     assert "simtouch.generate" in done.stdout
     assert "simtouch.preview" in done.stdout
+
+
+@pytest.mark.slow
+def test_finite_elements_make_a_small_stream_whose_fields_add_up(tmp_path):
+    make(tmp_path / "s", gel="fem", clips=1, frames=4, object=("sphere",), motion=("press",))
+    clip = simtouch.open_stream(tmp_path / "s")[0]
+    assert clip.force_n[:, 2].min() < -0.05
+    for frame in clip.frames:
+        sums = [*frame.shear_traction_pa.sum((0, 1)), -frame.normal_traction_pa.sum()]
+        np.testing.assert_allclose(np.array(sums) * frame.cell_size_m**2, frame.force_n, atol=1e-3 * max(1e-3, -frame.force_n[2]))

@@ -245,7 +245,7 @@ def test_time_goes_on_by_dt():
     ("act", "message"),
     [
         (lambda s: simtouch.TactileSimulator("digitt"), "Did you mean `digit`"),
-        (lambda s: simtouch.TactileSimulator("digit", gel="jelly"), "Known: layer, membrane"),
+        (lambda s: simtouch.TactileSimulator("digit", gel="jelly"), "Known: fem, layer, membrane"),
         (lambda s: simtouch.TactileSimulator("digit", batch=0), "`batch` must be >= 1"),
         (lambda s: s.reset("ball"), "`indenter` must be an indenter"),
         (lambda s: s.step(np.eye(3)), "`gel_T_indenter` must have shape"),

@@ -3,15 +3,18 @@
 The choice depends on the contact alone, so a contact has the same bytes in any batch.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from simtouch.gel.compliance import Compliance
-from simtouch.gel.dense import DenseSolver, split
+from simtouch.gel.dense import DenseSolver
 from simtouch.gel.fft import FftSolver
 
-FEW_TO_PRESS = 800
+FEW_TO_PRESS = 900
 """Cells that may touch up to which `DenseSolver` presses sooner."""
-FEW_TO_SLIDE = 900
+FEW_TO_SLIDE = 650
 """Touched cells up to which `DenseSolver` slides sooner."""
 
 
@@ -27,20 +30,34 @@ class AutoSolver:
         self._fft = FftSolver(compliance, **settings)
         self._dense = DenseSolver(compliance, **settings) if self._is_single else self._fft
 
-    def press(self, overlap: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def press(self, overlap: np.ndarray, start: np.ndarray) -> np.ndarray:
         """See `ContactSolver.press`."""
         few = np.array([np.count_nonzero(d > -self._margin) <= FEW_TO_PRESS for d in overlap])
-        return split(few, self._dense.press, self._fft.press, overlap, start)
+        return _split(few, self._dense.press, self._fft.press, overlap, start)
 
-    def slide(self, target: np.ndarray, limit: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def slide(
+        self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `ContactSolver.slide`."""
         few = np.array([np.count_nonzero(most) <= FEW_TO_SLIDE for most in limit])
-        return split(few, self._dense.slide, self._fft.slide, target, limit, start)
+        return _split(few, self._dense.slide, self._fft.slide, target, pressure, limit, start)
 
-    def spread(self, pressure: np.ndarray) -> np.ndarray:
-        """See `ContactSolver.spread`."""
-        return self._dense.spread(pressure)
+    def fields(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """See `ContactSolver.fields`."""
+        return self._fft.fields(pressure, shear)
 
-    def answer_to_shear(self, shear: np.ndarray) -> np.ndarray:
-        """See `ContactSolver.answer_to_shear`."""
-        return self._dense.answer_to_shear(shear)
+
+def _split(few: np.ndarray, small: Callable, large: Callable, *maps: np.ndarray) -> Any:
+    """`small` of the contacts that are `few`, `large` of the others, put together; both give one array or a tuple of them."""
+    if few.all():
+        return small(*maps)
+    if not few.any():
+        return large(*maps)
+    parts = [solve(*(m[chosen] for m in maps)) for solve, chosen in ((small, few), (large, ~few))]
+    alone = isinstance(parts[0], np.ndarray)
+    joined = []
+    for a, b in [parts] if alone else zip(*parts, strict=True):
+        whole = np.empty((len(few), *a.shape[1:]), a.dtype)
+        whole[few], whole[~few] = a, b
+        joined.append(whole)
+    return joined[0] if alone else tuple(joined)

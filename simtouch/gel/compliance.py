@@ -20,6 +20,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import scipy.fft as sfft
 
+_ROUNDING = 1.001  # of transforms in float32, relative to a sum of positive terms
 _HALF_SPACE_FROM = 20.0  # K beyond which a layer cannot be told from a half-space: 2K^2/cosh 2K < 1e-14
 
 
@@ -44,47 +45,70 @@ def layer_compliance(k: np.ndarray, thickness: float, modulus: float, poisson: f
 class Compliance:
     """A 3x3 surface compliance between the cells of a grid: convolutions of (h, w) maps without wrap-around.
 
-    Made from real-space tables over the offsets -h..h-1, -w..w-1; each convolution is one on a (2h, 2w) circulant.
+    Made from real-space tables over the offsets -h..h-1, -w..w-1; each convolution is one on a (2h, 2w) torus, or on a smaller one
+    that still tells apart all the offsets that occur.
     """
 
-    def __init__(self, shape: tuple[int, int], tables: np.ndarray, dtype=np.float64):
-        """`tables` are zz, xx, yy, xy (even kernels) and zx, zy (odd, u = zx * p) [mm/MPa], float64, shape (6, 2h, 2w)."""
-        h, w = self.shape = shape
-        self.dtype, self._tables = np.dtype(dtype), tables
-        spectra = np.fft.rfft2(tables)
+    def __init__(self, shape: tuple[int, int], tables: np.ndarray, dtype=np.float64, size: tuple[int, int] | None = None):
+        """Take what is known of the layer to a grid.
+
+        Args:
+            shape: Cells (h, w).
+            tables: zz, xx, yy, xy (even kernels) and zx, zy (odd, u = zx * p) [mm/MPa], float64, (6, 2h, 2w) or larger.
+            dtype: Of the fields.
+            size: Torus, (2h, 2w) or as much smaller as the loads lie near the middle; None is that of the tables.
+        """
+        self.shape, self.dtype, self._whole = shape, np.dtype(dtype), tables
+        self._size = tables.shape[1:] if size is None else size
+        spectra = _spectra(self._tables)
         # The part dropped from an odd kernel is the unpaired Nyquist line.
         self.zz, self.xx, self.yy, self.xy = spectra[:4].real.astype(dtype)
         self.zx, self.zy = spectra[4:].imag.astype(dtype)
         positive = self.zz > 0
         self.stiffness = np.where(positive, 1 / np.where(positive, self.zz, 1), 0).astype(dtype)
         self._windows: dict[tuple[int, int], Compliance] = {shape: self}
+        self._tori: dict[tuple[int, int], Compliance] = {self._size: self}
 
     @cached_property
     def offset_tables(self) -> dict[str, np.ndarray]:
-        """Real-space tables, flat, with offset (0, 0) in the middle: what `CellCompliance` looks entries up in."""
-        inverse = np.fft.irfft2(self.stiffness.astype(np.float64), self._tables.shape[1:])
-        named = zip(("zz", "xx", "yy", "xy", "zx", "zy", "inverse"), (*self._tables, inverse), strict=True)
+        """Real-space tables, flat, with offset (0, 0) in the middle: what `dense_cells.py` looks entries up in."""
+        inverse = np.fft.irfft2(self.stiffness.astype(np.float64), self._size)
+        names = ("zz", "xx", "yy", "xy", "zx", "zy", "inverse", "hold")
+        named = zip(names, (*self._tables, inverse, self._hold_table), strict=True)
         return {name: np.fft.fftshift(table).astype(self.dtype).ravel() for name, table in named}
+
+    @cached_property
+    def rise(self) -> float:
+        """How much a cell rises at most by a pressure elsewhere: -min c_zz, or 0 [mm/MPa]."""
+        return max(0.0, -float(self._whole[0].min()))
 
     def window(self, shape: tuple[int, int]) -> "Compliance":
         """The same compliance between the cells of a smaller grid; kept, because contacts come back to the same sizes."""
         if shape not in self._windows:
-            rows, cols = (_offsets(n) % m for n, m in zip(shape, self._tables.shape[1:], strict=True))
-            self._windows[shape] = Compliance(shape, self._tables[:, rows[:, None], cols[None, :]], self.dtype)
+            self._windows[shape] = Compliance(shape, self._whole, self.dtype, (2 * shape[0], 2 * shape[1]))
         return self._windows[shape]
 
     def sink(self, pressure: np.ndarray) -> np.ndarray:
         """w that pressure alone causes, (h, w): the c_zz part of (1)."""
-        return self._back(self.zz * self._spectrum(pressure))
+        return self._through(self.zz, pressure)
 
     def sink_inverse(self, sink: np.ndarray) -> np.ndarray:
         """Roughly the pressure that causes `sink`, (h, w): 1 / c_zz where that is finite and positive."""
-        return self._back(self.stiffness * self._spectrum(sink))
+        return self._through(self.stiffness, sink)
 
     def drag(self, shear: np.ndarray) -> np.ndarray:
         """(u_x, u_y) that shear traction alone causes, (2, h, w): the tau part of (2)."""
-        x, y = self._spectrum(shear)
-        return self._back(np.stack([self.xx * x + self.xy * y, self.xy * x + self.yy * y]))
+        spectrum = self._spectrum(shear)
+        (x, y), u = spectrum, np.empty_like(spectrum)
+        np.multiply(self.xx, x, out=u[0])
+        np.multiply(self.yy, y, out=u[1])
+        spectrum *= self.xy
+        u += spectrum[::-1]
+        return self._back(u)
+
+    def hold(self, touched: np.ndarray) -> np.ndarray:
+        """D of (2) in `friction.py` for the touched cells, (h, w) [mm/MPa]; a little more, for the transforms' rounding."""
+        return self._through(self._hold, touched.astype(self.dtype)) * self.dtype.type(_ROUNDING)
 
     def sink_by_shear(self, shear: np.ndarray) -> np.ndarray:
         """w that shear traction alone causes, (h, w): the tau part of (1), the transpose of what pressure does to (u_x, u_y)."""
@@ -96,28 +120,97 @@ class Compliance:
         spectrum = 1j * self._spectrum(pressure)
         return self._back(np.stack([self.zx * spectrum, self.zy * spectrum]))
 
-    def displace(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
-        """All of (1) and (2) at once: (u_x, u_y, w), (3, h, w)."""
-        p = self._spectrum(pressure)
-        x, y = self._spectrum(shear)
-        u_x = 1j * self.zx * p + self.xx * x + self.xy * y
-        u_y = 1j * self.zy * p + self.xy * x + self.yy * y
-        return self._back(np.stack([u_x, u_y, self.zz * p - 1j * (self.zx * x + self.zy * y)]))
+    def fields(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """All of (1) and (2) at once: u_x, u_y, and w by pressure and by shear apart, (4, h, w)."""
+        loads = np.concatenate([pressure[None], shear])
+        rows, cols = (np.flatnonzero(loads.any(axes)) for axes in ((0, 2), (0, 1)))
+        if not rows.size:
+            return np.zeros((4, *self.shape), self.dtype)
+        height, width = (_torus_size(n, on[0], on[-1]) for n, on in zip(self.shape, (rows, cols), strict=True))
+        return self._torus((height, width))._answer(loads[:, rows[0] : rows[-1] + 1], rows[0])
 
-    def _spectrum(self, field: np.ndarray) -> np.ndarray:
+    def _answer(self, loads: np.ndarray, first: int) -> np.ndarray:
+        """`fields` by p, tau_x and tau_y on some rows, the first of which is row `first` of the grid."""
+        p, x, y = self._spectrum(loads, first)
+        out, part = np.empty((4, *p.shape), p.dtype), np.empty_like(p)
+        u_x, u_y, by_pressure, by_shear = out
+        np.multiply(self.zz, p, out=by_pressure)
+        p *= 1j
+        for total, terms in (
+            (u_x, ((self.zx, p), (self.xx, x), (self.xy, y))),
+            (u_y, ((self.zy, p), (self.xy, x), (self.yy, y))),
+        ):
+            _sum_of_products(terms, part, total)
+        _sum_of_products(((self.zx, x), (self.zy, y)), part, by_shear)
+        by_shear *= -1j
+        return self._back(out)
+
+    def _through(self, kernel: np.ndarray, field: np.ndarray) -> np.ndarray:
+        """Convolution with a kernel given by its spectrum."""
+        spectrum = self._spectrum(field)
+        spectrum *= kernel
+        return self._back(spectrum)
+
+    def _spectrum(self, fields: np.ndarray, first: int = 0) -> np.ndarray:
         # Along the rows first: the rows of padding are zero and need no transform.
-        h, w = self.shape
-        return np.asarray(sfft.fft(sfft.rfft(field, 2 * w, axis=-1), 2 * h, axis=-2, overwrite_x=True))
+        height, width = self._size
+        rows = np.asarray(sfft.rfft(fields, width, axis=-1))
+        spectrum = np.zeros((*fields.shape[:-2], height, rows.shape[-1]), rows.dtype)
+        spectrum[..., first : first + fields.shape[-2], :] = rows
+        return np.asarray(sfft.fft(spectrum, axis=-2, overwrite_x=True))
 
     def _back(self, spectrum: np.ndarray) -> np.ndarray:
         h, w = self.shape
         rows = np.asarray(sfft.ifft(spectrum, axis=-2, overwrite_x=True))[..., :h, :]
-        return np.asarray(sfft.irfft(rows, 2 * w, axis=-1))[..., :w]
+        return np.asarray(sfft.irfft(rows, self._size[1], axis=-1))[..., :w]
+
+    @property
+    def _tables(self) -> np.ndarray:
+        """The tables over the offsets of this torus; cut anew each time, because many windows are kept."""
+        if self._size == self._whole.shape[1:]:
+            return self._whole
+        rows, cols = (_offsets(n) % m for n, m in zip(self._size, self._whole.shape[1:], strict=True))
+        return self._whole[:, rows[:, None], cols[None, :]]
+
+    @property
+    def _hold_table(self) -> np.ndarray:
+        _, xx, yy, xy = np.abs(self._tables[:4])
+        return np.maximum(xx, yy) + xy
+
+    @cached_property
+    def _hold(self) -> np.ndarray:
+        return _spectra(self._hold_table).real.astype(self.dtype)
+
+    def _torus(self, size: tuple[int, int]) -> "Compliance":
+        """The same compliance on a smaller torus; kept, as there are only a few sizes."""
+        if size not in self._tori:
+            self._tori[size] = Compliance(self.shape, self._whole, self.dtype, size)
+        return self._tori[size]
 
 
-def _offsets(n: int) -> np.ndarray:
-    """0, 1, ..., n - 1, -n, ..., -1: cell offsets in the order of a circulant."""
-    return np.fft.fftfreq(2 * n, 1 / (2 * n)).astype(int)
+def _sum_of_products(terms, part_out: np.ndarray, total_out: np.ndarray) -> None:
+    """Sum of kernel times spectrum over the terms; `part_out` is scratch."""
+    (kernel, spectrum), *others = terms
+    np.multiply(kernel, spectrum, out=total_out)
+    for kernel, spectrum in others:
+        np.multiply(kernel, spectrum, out=part_out)
+        total_out += part_out
+
+
+def _spectra(tables: np.ndarray) -> np.ndarray:
+    return np.asarray(sfft.fft(sfft.rfft(tables, axis=-1), axis=-2, overwrite_x=True))
+
+
+def _torus_size(n: int, first: int, last: int) -> int:
+    """A length on which loads from `first` to `last` reach all of n cells without wrap-around: one of few, and fast to transform."""
+    offsets = 2 * max(n - 1 - first, last) + 1
+    quarter = max(1, n // 4)
+    return min(2 * n, int(sfft.next_fast_len(max(n, -(-offsets // quarter) * quarter), real=True)))
+
+
+def _offsets(size: int) -> np.ndarray:
+    """0, 1, ..., -2, -1: the offsets on a torus in their order there."""
+    return np.fft.fftfreq(size, 1 / size).round().astype(int)
 
 
 @lru_cache(maxsize=16)
@@ -146,5 +239,5 @@ def layer_on_grid(
     unit = np.where(k > 0, k, 1.0)
     c, s = np.where(k > 0, k_x, 1.0) / unit, k_y / unit  # at k = 0 any direction will do, but it must be one
     spectra = (c_zz, c_ll * c**2 + c_tt * s**2, c_ll * s**2 + c_tt * c**2, (c_ll - c_tt) * c * s, -1j * c_zl * c, -1j * c_zl * s)
-    kept = np.ix_(*(_offsets(n) % m for n, m in zip(shape, size, strict=True)))
+    kept = np.ix_(*(_offsets(2 * n) % m for n, m in zip(shape, size, strict=True)))
     return Compliance(shape, np.stack([np.fft.irfft2(spectrum, size)[kept] for spectrum in spectra]), dtype)

@@ -2,14 +2,17 @@
 
     u(i, j) = sum_(k, l) T(i - k, j - l) v(k, l)                                                                    (1)
 
-T is a flat table over the offsets -h..h-1, -w..w-1 (`Compliance.offset_tables`), its rows S = 2 w long, offset (0, 0) at h S + w, and
-`TILE` entries more behind it. A cell's address is i S + j, so that T's index is a difference of addresses. Inputs are a list of cells,
+T is a flat table over the offsets -h..h-1, -w..w-1 (`Compliance.offset_tables`), its rows S = 2 w long, offset (0, 0) at h S + w;
+`TABLES` lie one after the other. A cell's address is i S + j, so that T's index is a difference of addresses. Inputs are a list of cells,
 four at a time; outputs come in tiles of a row, which read T without gaps: a tile's columns may lie beyond the cells that are wanted,
 and beyond the grid. A wanted cell finds its output at its slot among the tiles.
 """
 
 from simtouch._taichi import ti
 
+TABLES = ("zz", "inverse", "hold", "zx", "zy", "xx", "yy", "xy")
+"""The tables in the order in which they are laid one after the other, each with `TILE` zeros behind it."""
+ZZ, INVERSE, HOLD, ZX, ZY, XX, YY, XY = range(8)
 TILE = 32
 """Outputs that are summed at once, in a local vector: Taichi vectorises loops over one, and not loops that store into arrays."""
 Tile = ti.types.vector(TILE, ti.f32)
@@ -34,6 +37,12 @@ def tiles_of(h: int, w: int) -> int:
 def room_of(h, w):
     """Length of a list."""
     return h * w + GROUP
+
+
+@ti.func
+def origin_of(table, h, w):
+    """Index of a table's offset (0, 0) among all tables."""
+    return table * (4 * h * w + TILE) + 2 * h * w + w
 
 
 @ti.func
@@ -72,7 +81,7 @@ def keep_nonzero(h, w, at, n, v, to, cells_out: ti.template(), work_out: ti.temp
 
 @ti.func
 def tile_of(table: ti.template(), origin, cells: ti.template(), at, n, values: ti.template(), v):
-    """Equation (1) on one tile; `origin` is T's index of the tile's first entry plus an input's address."""
+    """Equation (1) on one tile; `origin` is `origin_of` T plus the address of the tile's first cell."""
     sums = Tile(0.0)
     for g in range((n + GROUP - 1) // GROUP):
         a, b = at + g * GROUP, v + g * GROUP

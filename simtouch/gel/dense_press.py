@@ -1,14 +1,15 @@
-"""Normal contact between listed cells: overlaps in, pressures and the sink they cause on the whole grid out. See `normal.py`.
+"""Normal contact between listed cells: overlaps in, pressures out. See `normal.py`.
 
 The conjugate gradients of `solve_normal`, one contact a thread and serial inside. Cells that may touch are those above -margin; a cell
-elsewhere that the sink then shows to be pierced joins them, and the contact is solved again from the pressure found.
+elsewhere that the sink then shows to be pierced joins them, and the contact is solved again from the pressure found. No cell sinks by
+less than -rise sum(p), so that only those above this need to be looked at.
 
-Floats of a contact: maps d, p, w of h w each; lists of d, p, u = C p, r, the r before, the direction, whether a cell is active,
+Floats of a contact: maps d, p of h w each; lists of d, p, u = C p, r, the r before, the direction, whether a cell is active,
 inputs; the tiles.
 """
 
 from simtouch._taichi import Flat, FlatInt, ti
-from simtouch.gel.dense_cells import GROUP, TILE, dot, gather, keep_nonzero, room_of, tile_of, tiles_of
+from simtouch.gel.dense_cells import GROUP, INVERSE, TILE, ZZ, dot, gather, keep_nonzero, origin_of, room_of, tile_of, tiles_of
 
 MAX_ITERATIONS = 300
 _TINY = 1e-30
@@ -16,7 +17,7 @@ _TINY = 1e-30
 
 def floats_of(h: int, w: int) -> int:
     """Floats a contact needs."""
-    return 3 * h * w + 8 * (h * w + GROUP) + tiles_of(h, w) * TILE
+    return 2 * h * w + 8 * (h * w + GROUP) + tiles_of(h, w) * TILE
 
 
 @ti.func
@@ -27,8 +28,8 @@ def begin(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
     for k in range(n):
         place = at + cells[ints + room + k]
         p = ti.max(work_out[place + maps], 0.0)
-        work_out[at + 3 * maps + k], work_out[at + 3 * maps + room + k] = work_out[place], p
-        work_out[at + 3 * maps + 3 * room + k] = 0.0
+        work_out[at + 2 * maps + k], work_out[at + 2 * maps + room + k] = work_out[place], p
+        work_out[at + 2 * maps + 3 * room + k] = 0.0
         if p > 0.0:
             warm = 1
     return warm
@@ -51,12 +52,12 @@ def fit(d, p, u, n, work_out: ti.template()):
 
 
 @ti.func
-def convolve(table: ti.template(), start, h, w, at, n, m, v, to, u, cells_out: ti.template(), work_out: ti.template()):
-    """(1) of `dense_cells.py` from the listed values at `v` to all tiles, stored from `u` on; the table begins at `start`."""
+def convolve(tables: ti.template(), table, h, w, at, n, m, v, to, u, cells_out: ti.template(), work_out: ti.template()):
+    """(1) of `dense_cells.py` from the listed values at `v` to all tiles, stored from `u` on."""
     kept = keep_nonzero(h, w, at, n, v, to, cells_out, work_out)
     for q in range(m):
-        origin = start + 2 * h * w + w + cells_out[at + 5 * room_of(h, w) + q]
-        sums = tile_of(table, origin, cells_out, at + 3 * room_of(h, w), kept, work_out, to)
+        origin = origin_of(table, h, w) + cells_out[at + 5 * room_of(h, w) + q]
+        sums = tile_of(tables, origin, cells_out, at + 3 * room_of(h, w), kept, work_out, to)
         for t in ti.static(range(TILE)):
             work_out[u + q * TILE + t] = sums[t]
 
@@ -123,17 +124,16 @@ def advance(d, room, n, tiles, slots, cells: ti.template(), work_out: ti.templat
 
 @ti.func
 def solve(tables: ti.template(), h, w, at, ints, n, m, allowed, cells_out: ti.template(), work_out: ti.template()):
-    """Pressures of the listed cells, to a violation below `allowed`; iterations. C is the first table, its inverse the second."""
-    room, d = room_of(h, w), at + 3 * h * w
+    """Pressures of the listed cells, to a violation below `allowed`; iterations."""
+    room, d = room_of(h, w), at + 2 * h * w
     tiles, slots, inputs = d + 8 * room, ints + 2 * room, d + 7 * room
-    inverse = tables.shape[0] // 2
     warm = begin(h, w, at, ints, n, cells_out, work_out)
     if warm == 0:
         press_evenly(d, d + room, n, work_out)
     # 2: u = C p for the first time; 1: u = C p afresh, because a cut came between; 0: u follows the direction.
     stale, afresh, size, iteration, going = 2, 1, ti.cast(1.0, ti.f64), 0, 1
     while going == 1:
-        convolve(tables, 0, h, w, ints, n, m, d + ti.select(stale > 0, 1, 5) * room, inputs, tiles, cells_out, work_out)
+        convolve(tables, ZZ, h, w, ints, n, m, d + ti.select(stale > 0, 1, 5) * room, inputs, tiles, cells_out, work_out)
         if stale > 0:
             take(d + 2 * room, tiles, slots, n, cells_out, work_out)
         elif advance(d, room, n, tiles, slots, cells_out, work_out) == 1:
@@ -147,7 +147,7 @@ def solve(tables: ti.template(), h, w, at, ints, n, m, allowed, cells_out: ti.te
         if error < allowed or iteration == MAX_ITERATIONS:
             going = 0
         else:
-            convolve(tables, inverse, h, w, ints, n, m, d + 3 * room, inputs, tiles, cells_out, work_out)
+            convolve(tables, INVERSE, h, w, ints, n, m, d + 3 * room, inputs, tiles, cells_out, work_out)
             size = turn(d, room, n, tiles, slots, afresh, size, cells_out, work_out)
             stale, afresh, iteration = 0, 0, iteration + 1
     return iteration
@@ -157,7 +157,7 @@ def solve(tables: ti.template(), h, w, at, ints, n, m, allowed, cells_out: ti.te
 def scatter(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
     """Write the pressures into their map."""
     room, maps = room_of(h, w), h * w
-    p = at + 3 * maps + room
+    p = at + 2 * maps + room
     for place in range(maps):
         work_out[at + maps + place] = 0.0
     for k in range(n):
@@ -165,18 +165,30 @@ def scatter(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
 
 
 @ti.func
-def sink_everywhere(tables: ti.template(), h, w, at, ints, n, allowed, cells_out: ti.template(), work_out: ti.template()):
-    """Sink on the whole grid by the listed pressures; flags cells that are pierced, and says whether there are any."""
-    maps, room, pierced = h * w, room_of(h, w), 0
-    flags, inputs = ints + 4 * room, at + 3 * maps + 7 * room
-    kept = keep_nonzero(h, w, ints, n, at + 3 * maps + room, inputs, cells_out, work_out)
-    for i in range(h):
-        for q in range((w + TILE - 1) // TILE):
-            origin = 2 * h * w + w + i * 2 * w + q * TILE
-            sums = tile_of(tables, origin, cells_out, ints + 3 * room, kept, work_out, inputs)
-            for t in range(ti.min(TILE, w - q * TILE)):
-                place = i * w + q * TILE + t
-                work_out[at + 2 * maps + place] = sums[t]
+def lies_open(h, w, at, flags, i, j, above, cells: ti.template(), work: ti.template()):
+    """Whether a tile of the grid, from cell (i, j) on, has cells above `above` that are not listed."""
+    found = 0
+    for t in range(ti.min(TILE, w - j)):
+        if work[at + i * w + j + t] > above and cells[flags + i * w + j + t] == 0:
+            found = 1
+    return found
+
+
+@ti.func
+def find_pierced(tables: ti.template(), h, w, at, ints, n, rise, allowed, cells_out: ti.template(), work_out: ti.template()):
+    """Flag further cells that are pierced when the listed ones have sunk; says whether there are any."""
+    room, p, pierced = room_of(h, w), at + 2 * h * w + room_of(h, w), 0
+    flags, inputs = ints + 4 * room, at + 2 * h * w + 7 * room
+    kept = keep_nonzero(h, w, ints, n, p, inputs, cells_out, work_out)
+    total = 0.0
+    for k in range(n):
+        total += work_out[p + k]
+    for line in range(h * ((w + TILE - 1) // TILE)):
+        i, j = line % h, line // h * TILE
+        if lies_open(h, w, at, flags, i, j, -rise * total, cells_out, work_out) == 1:
+            sums = tile_of(tables, origin_of(ZZ, h, w) + i * 2 * w + j, cells_out, ints + 3 * room, kept, work_out, inputs)
+            for t in range(ti.min(TILE, w - j)):
+                place = i * w + j + t
                 if sums[t] < work_out[at + place] - allowed and cells_out[flags + place] == 0:
                     cells_out[flags + place] = 1
                     pierced = 1
@@ -195,8 +207,10 @@ def flag_near(h, w, at, flags, margin, cells_out: ti.template(), work: ti.templa
 
 
 @ti.kernel
-def _press(tables: Flat, contacts: int, h: int, w: int, margin: float, tolerance: float, cells_out: FlatInt, work_out: Flat):
-    """Each contact's maps: overlap d, pressure (to start from, then the solution), sink."""
+def _press(
+    tables: Flat, contacts: int, h: int, w: int, margin: float, rise: float, tolerance: float, cells_out: FlatInt, work_out: Flat
+):  # fmt: skip
+    """Each contact's maps: overlap d, pressure (to start from, then the solution)."""
     ti.loop_config(block_dim=1)
     for b in range(contacts):
         at, ints = b * (work_out.shape[0] // contacts), b * (cells_out.shape[0] // contacts)
@@ -204,9 +218,9 @@ def _press(tables: Flat, contacts: int, h: int, w: int, margin: float, tolerance
         going = ti.cast(deepest > 0.0, ti.i32)
         if going == 0:
             for place in range(h * w):
-                work_out[at + h * w + place], work_out[at + 2 * h * w + place] = 0.0, 0.0
+                work_out[at + h * w + place] = 0.0
         while going == 1:
             n, m = gather(h, w, TILE, ints, cells_out)
             solve(tables, h, w, at, ints, n, m, tolerance * deepest, cells_out, work_out)
             scatter(h, w, at, ints, n, cells_out, work_out)
-            going = sink_everywhere(tables, h, w, at, ints, n, tolerance * deepest, cells_out, work_out)
+            going = find_pierced(tables, h, w, at, ints, n, rise, tolerance * deepest, cells_out, work_out)

@@ -1,21 +1,17 @@
 """Friction between listed cells: displacements that sticking cells must show in, shear tractions out. See `friction.py`.
 
-FISTA as in `solve_friction`, one contact a thread and serial inside, with a step for each cell. A >= |C| entry by entry, so
-D - C >= 0 for the diagonal D of A's sums over the touched cells (Gershgorin), and 1 / D_i is a step that needs no eigenvalue:
+FISTA as in `solve_friction`, with its step for each cell, one contact a thread and serial inside. Cells must show `target` less what
+pressure does to them, which is summed up first.
 
-    A = max(|c_xx|, |c_yy|) + |c_xy|,   D_i = sum_k A_ik                                                             (1)
-    tau <- onto discs (y - (C y - w) / D)                                                                           (2)
-
-Floats of a contact: maps l, w (x, y), tau (x, y), whether a cell slides; lists of l, w, tau, y (x, y each), D; the tiles of x and y.
+Floats of a contact: maps l, w (x, y), tau (x, y), pressure and then whether a cell slides; lists of l, w, tau, y (x, y each), D; the
+tiles of x and y.
 """
 
 from simtouch._taichi import Flat, FlatInt, ti
-from simtouch.gel.dense_cells import GROUP, TILE, gather, onto_disc, room_of, tiles_of
+from simtouch.gel.dense_cells import GROUP, HOLD, TILE, ZX, ZY, gather, onto_disc, origin_of, room_of, tiles_of
 from simtouch.gel.friction import AT_THE_LIMIT
 
 MAX_ITERATIONS = 400
-SLACK = 1.3
-"""Steps as much shorter than those of an eigenvalue move as much less, so they must be settled to as much less."""
 _ROOM = 1 - 1e-6  # keeps |tau| <= l after rounding, as in `friction.py`
 WIDTH = TILE // 2
 HalfTile = ti.types.vector(WIDTH, ti.f32)
@@ -27,15 +23,8 @@ def floats_of(h: int, w: int) -> int:
 
 
 @ti.func
-def reach(xx, yy, xy):
-    """A of (1)."""
-    x, y = ti.abs(xx), ti.abs(yy)
-    return ti.select(x > y, x, y) + ti.abs(xy)
-
-
-@ti.func
 def begin(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
-    """Copy limit, target and first shear traction into the lists; y for now is 1 in each cell, as (1) needs it. The largest limit."""
+    """Copy limit, target and first shear traction into the lists; the largest limit."""
     room, maps = room_of(h, w), h * w
     to, largest = at + 6 * maps, 0.0
     for k in range(n):
@@ -46,25 +35,61 @@ def begin(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
         work_out[to + room + k], work_out[to + 2 * room + k] = work_out[place + maps], work_out[place + 2 * maps]
         x, y = onto_disc(work_out[place + 3 * maps], work_out[place + 4 * maps], limit)
         work_out[to + 3 * room + k], work_out[to + 4 * room + k] = x, y
-        work_out[to + 5 * room + k] = 1.0
-    for e in range(GROUP):
-        work_out[to + 5 * room + n + e], work_out[to + 6 * room + n + e] = 0.0, 0.0
     return largest
 
 
 @ti.func
-def sum_up(
-    xx: ti.template(), yy: ti.template(), xy: ti.template(), h, w, ints, n, m, v, u, cells: ti.template(), work_out: ti.template()
-):
-    """Sums of A over the listed cells, their weights at `v`, in all tiles."""
+def list_pressed(h, w, at, ints, v, cells_out: ti.template(), work_out: ti.template()):
+    """List as inputs the cells with pressure, their values from `v` on; how many they are."""
+    inputs, n = ints + 3 * room_of(h, w), 0
+    for i in range(h):
+        for j in range(w):
+            p = work_out[at + i * w + j]
+            if p != 0.0:
+                cells_out[inputs + n], work_out[v + n] = i * 2 * w + j, p
+                n += 1
+    for e in range(GROUP):
+        cells_out[inputs + n + e], work_out[v + n + e] = cells_out[inputs], 0.0
+    return n
+
+
+@ti.func
+def spread(tables: ti.template(), h, w, ints, n, m, v, u, u_y, cells: ti.template(), work_out: ti.template()):
+    """What the listed inputs, pressures from `v` on, do in-plane in all tiles: x at `u`, y at `u_y`."""
+    inputs = ints + 3 * room_of(h, w)
+    zx, zy = origin_of(ZX, h, w), origin_of(ZY, h, w)
     for q in range(m):
-        origin = 2 * h * w + w + cells[ints + 5 * room_of(h, w) + q]
-        sums = HalfTile(0.0)
+        place = cells[ints + 5 * room_of(h, w) + q]
+        along, across = HalfTile(0.0), HalfTile(0.0)
         for g in range((n + 1) // 2):
-            a, b = ints + g * 2, v + g * 2
-            o0, o1, v0, v1 = origin - cells[a], origin - cells[a + 1], work_out[b], work_out[b + 1]
+            a, b = inputs + g * 2, v + g * 2
+            o, p, v0, v1 = place - cells[a], place - cells[a + 1], work_out[b], work_out[b + 1]
             for t in range(WIDTH):
-                sums[t] += reach(xx[o0 + t], yy[o0 + t], xy[o0 + t]) * v0 + reach(xx[o1 + t], yy[o1 + t], xy[o1 + t]) * v1
+                along[t] += tables[zx + o + t] * v0 + tables[zx + p + t] * v1
+                across[t] += tables[zy + o + t] * v0 + tables[zy + p + t] * v1
+        for t in ti.static(range(WIDTH)):
+            work_out[u + q * WIDTH + t], work_out[u_y + q * WIDTH + t] = along[t], across[t]
+
+
+@ti.func
+def take_off(lists, room, n, tiles, tiles_y, slots, cells: ti.template(), work_out: ti.template()):
+    """The tiles' displacements off the target."""
+    for k in range(n):
+        slot = cells[slots + k]
+        work_out[lists + room + k] = work_out[lists + room + k] - work_out[tiles + slot]
+        work_out[lists + 2 * room + k] = work_out[lists + 2 * room + k] - work_out[tiles_y + slot]
+
+
+@ti.func
+def sum_up(tables: ti.template(), h, w, ints, n, m, u, cells: ti.template(), work_out: ti.template()):
+    """D of (2) in `friction.py`, in all tiles."""
+    for q in range(m):
+        origin = origin_of(HOLD, h, w) + cells[ints + 5 * room_of(h, w) + q]
+        sums = HalfTile(0.0)
+        for k in range(n):
+            o = origin - cells[ints + k]
+            for t in range(WIDTH):
+                sums[t] += tables[o + t]
         for t in ti.static(range(WIDTH)):
             work_out[u + q * WIDTH + t] = sums[t]
 
@@ -88,7 +113,7 @@ def drag(
     """C y of the lists x and y, one `room` apart, in all tiles: x at `u`, y at `u_y`."""
     room = room_of(h, w)
     for q in range(m):
-        origin = 2 * h * w + w + cells[ints + 5 * room + q]
+        origin = origin_of(0, h, w) + cells[ints + 5 * room + q]
         along, across = HalfTile(0.0), HalfTile(0.0)
         for g in range((n + GROUP - 1) // GROUP):
             a, b, c = ints + g * GROUP, y + g * GROUP, y + room + g * GROUP
@@ -109,6 +134,8 @@ def drag(
 @ti.func
 def start_from(lists, room, n, tiles, slots, cells: ti.template(), work_out: ti.template()):
     """D from the tiles, and y = tau."""
+    for e in range(GROUP):
+        work_out[lists + 5 * room + n + e], work_out[lists + 6 * room + n + e] = 0.0, 0.0
     for k in range(n):
         work_out[lists + 7 * room + k] = work_out[tiles + cells[slots + k]]
         work_out[lists + 5 * room + k], work_out[lists + 6 * room + k] = (
@@ -119,7 +146,7 @@ def start_from(lists, room, n, tiles, slots, cells: ti.template(), work_out: ti.
 
 @ti.func
 def descend(lists, room, n, tiles, tiles_y, slots, cells: ti.template(), work_out: ti.template()):
-    """Equation (2), left in the tiles; the largest change, and whether the momentum points uphill."""
+    """A projected step of each cell, left in the tiles; the largest change, and whether the momentum points uphill."""
     uphill, change = ti.cast(0.0, ti.f64), 0.0
     for k in range(n):
         slot, stiff = cells[slots + k], work_out[lists + 7 * room + k]
@@ -163,9 +190,9 @@ def finish(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
 
 @ti.kernel
 def _slide(
-    xx: Flat, yy: Flat, xy: Flat, contacts: int, h: int, w: int, tolerance: float, cells_out: FlatInt, work_out: Flat
+    tables: Flat, xx: Flat, yy: Flat, xy: Flat, contacts: int, h: int, w: int, tolerance: float, cells_out: FlatInt, work_out: Flat
 ):  # fmt: skip
-    """Each contact's maps: limit, target, shear traction (to start from, then the solution), 1 where a cell slides."""
+    """Each contact's maps: limit, target, shear traction (to start from, then the solution), pressure, then 1 where a cell slides."""
     ti.loop_config(block_dim=1)
     for contact in range(contacts):
         at, ints = contact * (work_out.shape[0] // contacts), contact * (cells_out.shape[0] // contacts)
@@ -176,12 +203,16 @@ def _slide(
         largest = begin(h, w, at, ints, n, cells_out, work_out)
         lists, slots = at + 6 * h * w, ints + 2 * room
         tiles = lists + 8 * room
-        tiles_y = tiles + m * WIDTH
-        sum_up(xx, yy, xy, h, w, ints, n, m, lists + 5 * room, tiles, cells_out, work_out)
+        tiles_y, y = tiles + m * WIDTH, lists + 5 * room
+        pressed = list_pressed(h, w, at + 5 * h * w, ints, y, cells_out, work_out)
+        if pressed > 0:
+            spread(tables, h, w, ints, pressed, m, y, tiles, tiles_y, cells_out, work_out)
+            take_off(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
+        sum_up(tables, h, w, ints, n, m, tiles, cells_out, work_out)
         start_from(lists, room, n, tiles, slots, cells_out, work_out)
         momentum, iteration, going = 1.0, 0, ti.cast(n > 0, ti.i32)
         while going == 1:
-            drag(xx, yy, xy, h, w, ints, n, m, lists + 5 * room, tiles, tiles_y, cells_out, work_out)
+            drag(xx, yy, xy, h, w, ints, n, m, y, tiles, tiles_y, cells_out, work_out)
             change, uphill = descend(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
             momentum = ti.select(uphill, 1.0, momentum)
             following = 0.5 * (1.0 + ti.sqrt(1.0 + 4.0 * momentum * momentum))

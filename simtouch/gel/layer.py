@@ -23,7 +23,7 @@ from simtouch.gel.dense import DenseSolver
 from simtouch.gel.fft import FftSolver
 from simtouch.gel.solver import ContactSolver
 from simtouch.gel.stick_slip import RateFriction
-from simtouch.gel.surface import GelSurface
+from simtouch.gel.surface import GelSurface, rectangle_around
 from simtouch.gel.viscous import MaxwellMemory
 from simtouch.sensors.spec import SensorSpec
 
@@ -91,38 +91,49 @@ class LayerGel:
 
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
         """See `GelModel.step`."""
-        d, motion = self._overlap(overlap_m), self._motion(motion_m)
+        d, target = self._overlap(overlap_m), self._motion(motion_m)
+        target += self._target
         recall = self._memory.recall(dt_s)
-        target = self._target + motion
+        d, stick = _plus(d, recall.sink), _plus(target, recall.drag)
         pressure, shear, by_shear = self._pressure, self._shear, self._sink_by_shear
         for _ in range(max(1, self.config.coupling_sweeps)):
-            pressure, sink = self._solver.press(_plus(d - by_shear, recall.sink), pressure)
-            by_pressure = self._solver.spread(_minus(pressure, recall.normal))
-            stick = _plus(target - by_pressure if self._coupled else target, recall.drag)
-            shear, slides = self._slide(stick, pressure, shear)
-            answer = self._solver.answer_to_shear(_minus(shear, recall.shear))
-            by_shear = answer[:, 2] if self._coupled else by_shear
-        moved = answer[:, :2] + by_pressure if self._coupled else answer[:, :2]
-        slip = np.where(slides[:, None], target - moved, 0)
-        self._target = np.where(((pressure > 0) & ~slides)[:, None], target, moved)
+            pressure = self._solver.press(d - by_shear, pressure)
+            elastic = _minus(pressure, recall.normal)
+            shear, slides = self._slide(stick, elastic if self._coupled else np.zeros_like(elastic), pressure, shear)
+            drawn = _minus(shear, recall.shear)
+            fields = self._solver.fields(elastic, drawn)
+            by_shear = fields[:, 3] if self._coupled else by_shear
+        moved = fields[:, :2] if self._coupled else self._solver.fields(np.zeros_like(elastic), drawn)[:, :2]
+        self._memory.remember(elastic, drawn, dt_s)
         self._pressure, self._shear, self._sink_by_shear = pressure, shear, by_shear
-        self._slip_speed = np.hypot(slip[:, 0], slip[:, 1]) / slip.dtype.type(dt_s)
-        self._memory.remember(_minus(pressure, recall.normal), _minus(shear, recall.shear), dt_s)
-        down = _minus(sink, recall.sink) + answer[:, 2]
-        in_plane = moved if self._coupled else moved + by_pressure
-        return _surface(recall.gain * _PA, pressure, shear, in_plane, down, slides, slip)
+        touched = pressure > 0
+        where = rectangle_around(touched[0] if self.batch == 1 else touched.any(0))
+        slip = self._hold_on((..., *where), target, moved, touched, slides)
+        if self._rate is not None:
+            self._slip_speed = np.hypot(slip[:, 0], slip[:, 1]) / slip.dtype.type(dt_s)
+        return _surface(recall.gain * _PA, where, pressure, shear, fields, slides, slip)
+
+    def _hold_on(
+        self, where: tuple, target: np.ndarray, moved: np.ndarray, touched: np.ndarray, slides: np.ndarray
+    ) -> np.ndarray:
+        """The last line of (1); how far the indenter slipped over the gel [mm], (B, 2, h, w). All of it happens within `where`."""
+        self._target, slip = moved.copy(), np.zeros_like(target)
+        loose = slides[where][:, None]
+        np.copyto(self._target[where], target[where], where=touched[where][:, None] & ~loose)
+        np.subtract(target[where], moved[where], out=slip[where], where=loose)
+        return slip
 
     def normal_force_n(self, overlap_m: np.ndarray, dt_s: float) -> np.ndarray:
         """See `GelModel.normal_force_n`."""
         recall = self._memory.recall(dt_s)
         d = _plus(self._overlap(overlap_m) - self._sink_by_shear, recall.sink)
-        pressure, _ = self._solver.press(d, self._pressure)
+        pressure = self._solver.press(d, self._pressure)
         return np.array([self._force_n(p) for p in pressure * recall.gain])
 
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`; on a gel that creeps, its force in the end."""
         d = as_array("overlap_m", overlap_m, "h w", self._compliance.dtype) * self._compliance.dtype.type(_MM)
-        return self._force_n(self._solver.press(d[None], np.zeros_like(d)[None])[0][0])
+        return self._force_n(self._solver.press(d[None], np.zeros_like(d)[None])[0])
 
     def _force_n(self, pressure: np.ndarray) -> float:
         return float(pressure.sum(dtype=np.float64)) * _PA * self._cell_area
@@ -136,19 +147,24 @@ class LayerGel:
         """Motion [mm], (B, 2, h, w)."""
         dtype, (h, w) = self._compliance.dtype, self._compliance.shape
         motion = as_array("motion_m", motion_m, "B h w 2", dtype, B=self.batch, h=h, w=w)
-        return np.ascontiguousarray(np.moveaxis(motion, -1, 1)) * dtype.type(_MM)
+        out = np.empty((self.batch, 2, h, w), dtype)
+        for axis in (0, 1):
+            np.multiply(motion[..., axis], dtype.type(_MM), out=out[:, axis])
+        return out
 
     @property
     def _coupled(self) -> bool:
         return self.config.coupling_sweeps > 0
 
-    def _slide(self, target: np.ndarray, pressure: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shear traction and the sliding cells."""
+    def _slide(
+        self, target: np.ndarray, elastic: np.ndarray, pressure: np.ndarray, start: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Shear traction and the sliding cells; `elastic` is the pressure that moves the surface in-plane."""
         if self._friction == 0:
             return np.zeros_like(start), pressure > 0
         if self._rate is not None:
-            return self._rate.slide(self._solver, target, pressure, start, self._slip_speed)
-        return self._solver.slide(target, pressure * pressure.dtype.type(self._friction), start)
+            return self._rate.slide(self._solver, target, elastic, pressure, start, self._slip_speed)
+        return self._solver.slide(target, elastic, pressure * pressure.dtype.type(self._friction), start)
 
 
 def compliance_of(spec: SensorSpec, dtype=np.float32) -> Compliance:
@@ -170,23 +186,28 @@ def make_solver(compliance: Compliance, config: LayerConfig) -> ContactSolver:
     return kind(compliance, **accuracy, margin_mm=config.margin_m * _MM)
 
 
-def _surface(pascal, pressure, shear, in_plane, down, slides, slip) -> GelSurface:
-    """SI again: tractions times `pascal`; (u_x, u_y) [mm], (B, 2, h, w), and -u_z, (B, h, w)."""
-    return GelSurface(
-        normal_traction_pa=_last(pascal, pressure)[..., 0],
-        shear_traction_pa=_last(pascal, shear[:, 0], shear[:, 1]),
-        displacement_m=_last(1 / _MM, in_plane[:, 0], in_plane[:, 1], -down),
+def _surface(pascal, where, pressure, shear, fields, slides, slip) -> GelSurface:
+    """SI again: tractions times `pascal`, within `where`; `fields` as those of `ContactSolver`."""
+    shape = pressure.shape
+    surface = GelSurface(
+        normal_traction_pa=np.multiply(pressure, pressure.dtype.type(pascal)).astype(np.float32, copy=False),
+        shear_traction_pa=np.zeros((*shape, 2), np.float32),
+        displacement_m=np.empty((*shape, 3), np.float32),
         slides=slides,
-        slip_m=_last(1 / _MM, slip[:, 0], slip[:, 1]),
+        slip_m=np.zeros((*shape, 2), np.float32),
     )
+    everywhere = (slice(None), slice(None))
+    _store(surface.shear_traction_pa, where, pascal, shear)
+    _store(surface.slip_m, where, 1 / _MM, slip)
+    _store(surface.displacement_m, everywhere, 1 / _MM, fields[:, :2])
+    _store(surface.displacement_m[..., 2:], everywhere, -1 / _MM, fields[:, 2:3] + fields[:, 3:])
+    return surface
 
 
-def _last(factor, *channels: np.ndarray) -> np.ndarray:
-    """C maps (B, h, w) times a factor, as float32 (B, h, w, C)."""
-    out = np.empty((*channels[0].shape, len(channels)), np.float32)
-    for c, channel in enumerate(channels):
-        np.multiply(channel, channel.dtype.type(factor), out=out[..., c], casting="same_kind")
-    return out
+def _store(out: np.ndarray, where: tuple[slice, slice], factor: float, channels: np.ndarray) -> None:
+    """C maps (B, C, h, w) times a factor into (B, h, w, C), on some rows and columns."""
+    for c in range(channels.shape[1]):
+        np.multiply(channels[:, c, *where], channels.dtype.type(factor), out=out[:, *where, c], casting="same_kind")
 
 
 def _plus(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simtouch.gel.cells import CellCompliance
 from simtouch.gel.compliance import Compliance
 
 _TINY = 1e-30
@@ -40,10 +39,10 @@ def solve_normal(
 
     Args:
         compliance: Of the layer on this grid.
-        overlap: d [mm], (h, w), or (n,) between cells; finite, negative where the indenter is away.
+        overlap: d [mm], (h, w); finite, negative where the indenter is away.
         start: Pressure to start from, for instance the last frame's; zero or None starts cold.
         tolerance: On the gap, as a share of the largest overlap.
-        max_iterations: The result says its error when this is reached.
+        max_iterations: When this is reached the last iterate is the result, and says its error.
     """
     d = overlap.astype(compliance.dtype, copy=False)
     scale = float(d.max())
@@ -82,9 +81,7 @@ def solve_normal(
     return NormalContact(p, u, iteration, error)
 
 
-def _first_guess(
-    compliance: Compliance | CellCompliance, d: np.ndarray, start: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _first_guess(compliance: Compliance, d: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """A pressure of the right size: `start`, or even pressure over the overlap, scaled to minimise (1) along it."""
     p = np.where(d > 0, d, 0) if start is None or not start.any() else np.maximum(start.astype(d.dtype, copy=False), 0)
     u = compliance.sink(p)

@@ -30,19 +30,25 @@ class RateFriction:
         return real(self.kinetic) + real(self.static - self.kinetic) * np.exp(-speed / real(self.stribeck_speed))
 
     def slide(
-        self, solver: ContactSolver, target: np.ndarray, pressure: np.ndarray, start: np.ndarray, speed: np.ndarray
+        self,
+        solver: ContactSolver,
+        target: np.ndarray,
+        pressure: np.ndarray,
+        normal: np.ndarray,
+        start: np.ndarray,
+        speed: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As `ContactSolver.slide` for the limit mu(v) p, with breakaway; `speed` is v [mm/s], (B, h, w)."""
-        limit = self.coefficient(speed) * pressure
-        low = pressure * pressure.dtype.type(self.kinetic)
-        shear, slides = solver.slide(target, limit, start)
+        """As `ContactSolver.slide` for the limit mu(v) p, with breakaway; `normal` is p [MPa], `speed` v [mm/s], both (B, h, w)."""
+        limit = self.coefficient(speed) * normal
+        low = normal * normal.dtype.type(self.kinetic)
+        shear, slides = solver.slide(target, pressure, limit, start)
         if self.kinetic == self.static:
             return shear, slides
         gone = slides & (limit > low)
         falling = np.flatnonzero(gone.any((1, 2)))  # contacts in which more cells let go
         while falling.size:
             limit = np.where(gone, low, limit)
-            shear[falling], slides[falling] = solver.slide(target[falling], limit[falling], shear[falling])
+            shear[falling], slides[falling] = solver.slide(target[falling], pressure[falling], limit[falling], shear[falling])
             more = slides & (limit > low)
             gone |= more
             falling = np.flatnonzero(more.any((1, 2)))

@@ -76,24 +76,39 @@ def wrench(surface: GelSurface, grid: Grid, rest_m: np.ndarray) -> tuple[np.ndar
         grid: Cells of the gel.
         rest_m: Resting height of the surface [m], (h, w).
     """
+    rows, cols = where = rectangle_around(surface.contact_mask)
+    x, y = grid.x_m[cols], grid.y_m[rows]
+    z = np.broadcast_to(rest_m, grid.shape)[where] + surface.displacement_m[*where, 2]
+    f = np.empty((3, *z.shape))
+    f[0], f[1] = (surface.shear_traction_pa[*where, axis] for axis in (0, 1))
+    np.negative(surface.normal_traction_pa[where], out=f[2])
+    of_rows, of_cols = f.sum(2), f.sum(1)
+    torque = (
+        (y * of_rows[2]).sum() - (z * f[1]).sum(),
+        (z * f[0]).sum() - (x * of_cols[2]).sum(),
+        (x * of_cols[1]).sum() - (y * of_rows[0]).sum(),
+    )
     area = grid.spacing_m**2
-    f_x, f_y = (np.float64(area) * surface.shear_traction_pa[..., axis] for axis in (0, 1))
-    f_z = -np.float64(area) * surface.normal_traction_pa
-    x, y = grid.x_m[None, :], grid.y_m[:, None]
-    z = rest_m + surface.displacement_m[..., 2]
-    torque = (y * f_z - z * f_y, z * f_x - x * f_z, x * f_y - y * f_x)
-    return np.array([f_x.sum(), f_y.sum(), f_z.sum()]), np.array([t.sum() for t in torque])
+    return area * of_rows.sum(1), area * np.array(torque)
 
 
 def centre_of_pressure(surface: GelSurface, grid: Grid) -> np.ndarray:
     """Where (x, y) the normal force acts [m], float64, (2,); the origin without contact."""
-    p = surface.normal_traction_pa.astype(np.float64)
-    total = p.sum()
-    if not total > 0:
-        return np.zeros(2)
-    return np.array([(p * grid.x_m[None, :]).sum(), (p * grid.y_m[:, None]).sum()]) / total
+    p = surface.normal_traction_pa
+    of_rows, of_cols = p.sum(1, dtype=np.float64), p.sum(0, dtype=np.float64)
+    total = of_rows.sum()
+    return np.array([(of_cols * grid.x_m).sum(), (of_rows * grid.y_m).sum()]) / total if total > 0 else np.zeros(2)
 
 
 def torsion(force_n: np.ndarray, torque_nm: np.ndarray, centre_m: np.ndarray) -> float:
     """Torque about z through the centre of pressure [N m]: the part that twists the gel and that no shear force explains."""
     return float(torque_nm[2] - (centre_m[0] * force_n[1] - centre_m[1] * force_n[0]))
+
+
+def rectangle_around(contact: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle that holds the touched cells, bool, (h, w); no shear acts on the others."""
+    rows = np.flatnonzero(contact.any(1))
+    if not rows.size:
+        return slice(0), slice(0)
+    cols = np.flatnonzero(contact[rows[0] : rows[-1] + 1].any(0))
+    return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)

@@ -70,14 +70,22 @@ class TorchCompliance:
 
     def displace(self, loads: Tensor) -> Tensor:
         """(u_x, u_y, w) that loads (tau_x, tau_y, p) cause, (B, 3, h, w) both; by reciprocity its own transpose."""
-        zx, zy = self._coupling
 
         def mix(s: Tensor) -> Tensor:
-            coupled, p = _blocks(self._shear, s), s[:, 2]
-            sink = self._zz * p - 1j * (zx * s[:, 0] + zy * s[:, 1])
-            return torch.stack([coupled[:, 0] + 1j * (zx * p), coupled[:, 1] + 1j * (zy * p), sink], 1)
+            u_x, u_y, by_pressure, by_shear = self._mix(s)
+            return torch.stack([u_x, u_y, by_pressure + by_shear], 1)
 
         return self._convolve(loads, mix)
+
+    def fields(self, loads: Tensor) -> Tensor:
+        """The same with w by pressure and w by shear apart, (B, 4, h, w)."""
+        return self._convolve(loads, lambda s: torch.stack(self._mix(s), 1))
+
+    def _mix(self, s: Tensor) -> tuple[Tensor, ...]:
+        zx, zy = self._coupling
+        dragged, p = _blocks(self._shear, s), s[:, 2]
+        by_shear = -1j * (zx * s[:, 0] + zy * s[:, 1])
+        return dragged[:, 0] + 1j * (zx * p), dragged[:, 1] + 1j * (zy * p), self._zz * p, by_shear
 
     def largest_drag(self, touched: Tensor, products: int = 3) -> Tensor:
         """An upper bound of the largest eigenvalue of `drag` between the touched cells, (B,) [mm/MPa]; 1 where there are none.

@@ -54,29 +54,25 @@ class TorchSolver:
         self._press = {"tolerance": tolerance, "max_iterations": max_iterations}
         self._slide = {"tolerance": friction_tolerance, "max_iterations": max_iterations}
 
-    def press(self, overlap: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def press(self, overlap: np.ndarray, start: np.ndarray) -> np.ndarray:
         """See `ContactSolver.press`."""
         with torch.no_grad():
-            pressure, _ = press(self._compliance, self._tensor(overlap), self._tensor(start), **self._press)
-            return _array(pressure), _array(self._compliance.sink(pressure))
+            return _array(press(self._compliance, self._tensor(overlap), self._tensor(start), **self._press)[0])
 
-    def slide(self, target: np.ndarray, limit: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def slide(
+        self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `ContactSolver.slide`."""
-        tensors = (self._tensor(array) for array in (target, limit, start))
+        w, p, most, tau = (self._tensor(array) for array in (target, pressure, limit, start))
         with torch.no_grad():
-            shear, slides, _ = slide(self._compliance, *tensors, **self._slide)
+            w = w - self._compliance.spread(p) if pressure.any() else w
+            shear, slides, _ = slide(self._compliance, w, most, tau, **self._slide)
         return _array(shear), _array(slides)
 
-    def spread(self, pressure: np.ndarray) -> np.ndarray:
-        """See `ContactSolver.spread`."""
+    def fields(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """See `ContactSolver.fields`."""
         with torch.no_grad():
-            return _array(self._compliance.spread(self._tensor(pressure)))
-
-    def answer_to_shear(self, shear: np.ndarray) -> np.ndarray:
-        """See `ContactSolver.answer_to_shear`."""
-        with torch.no_grad():
-            tau = self._tensor(shear)
-            return _array(self._compliance.displace(torch.cat([tau, torch.zeros_like(tau[:, :1])], 1)))
+            return _array(self._compliance.fields(torch.cat([self._tensor(shear), self._tensor(pressure)[:, None]], 1)))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.array(array, order="C")).to(self._compliance.device, self._compliance.dtype)

@@ -1,4 +1,4 @@
-"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press, simtouch.gel.dense_slide and simtouch.gel.dense_fields.
+"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press and simtouch.gel.dense_slide.
 
 The tables' convolutions as matrices between all cells of a small grid, and both contact problems solved with them.
 """
@@ -22,31 +22,26 @@ def matrices(compliance):
 
 
 def press(C, overlap):
-    """Pressure and sink, (h, w) each."""
-    pressure = solve_normal_dense(C["zz"], overlap.ravel().astype(float))
-    return pressure.reshape(overlap.shape), (C["zz"] @ pressure).reshape(overlap.shape)
+    """Pressure, (h, w)."""
+    return solve_normal_dense(C["zz"], overlap.ravel().astype(float)).reshape(overlap.shape)
 
 
-def slide(C, target, limit):
+def slide(C, target, pressure, limit):
     """Shear traction, (2, h, w)."""
     matrix = np.block([[C["xx"], C["xy"]], [C["xy"], C["yy"]]])
-    return solve_friction_dense(matrix, target.reshape(2, -1).astype(float), limit.ravel().astype(float)).reshape(target.shape)
+    spread = np.stack([C[name] @ pressure.ravel() for name in ("zx", "zy")])
+    return solve_friction_dense(matrix, target.reshape(2, -1) - spread, limit.ravel().astype(float)).reshape(target.shape)
 
 
-def spread(C, pressure):
-    """In-plane displacement by pressure, (2, h, w)."""
-    return np.stack([C[name] @ pressure.ravel() for name in ("zx", "zy")]).reshape(2, *pressure.shape)
-
-
-def answer_to_shear(C, shear):
-    """(u_x, u_y, w) by shear traction, (3, h, w)."""
-    x, y = shear.reshape(2, -1)
-    rows = (C["xx"] @ x + C["xy"] @ y, C["xy"] @ x + C["yy"] @ y, -C["zx"] @ x - C["zy"] @ y)
-    return np.stack(rows).reshape(3, *shear.shape[1:])
+def fields(C, pressure, shear):
+    """u_x, u_y, w by pressure and w by shear, (4, h, w)."""
+    p, (x, y) = pressure.ravel(), shear.reshape(2, -1)
+    along, across = C["xx"] @ x + C["xy"] @ y + C["zx"] @ p, C["xy"] @ x + C["yy"] @ y + C["zy"] @ p
+    return np.stack([along, across, C["zz"] @ p, -C["zx"] @ x - C["zy"] @ y]).reshape(4, *pressure.shape)
 
 
 def step_diagonal(C, touched):
-    """D of (1) in dense_slide.py for the touched cells."""
+    """D of (2) in friction.py for the touched cells."""
     on = touched.ravel()
     reach = np.maximum(np.abs(C["xx"]), np.abs(C["yy"])) + np.abs(C["xy"])
     return reach[np.ix_(on, on)].sum(1)
