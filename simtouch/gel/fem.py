@@ -32,7 +32,7 @@ from simtouch.sensors.spec import SensorSpec
 _MM = 1e3  # mm in a metre
 _PA = 1e6  # pascal in a MPa
 _THINNER = 0.95  # layers for C come in steps of this much thickness
-_MOST_PARTS = 16  # into which a frame is cut when it does not converge
+_MOST_PARTS = 4  # into which a frame is cut when it does not converge
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,4 +129,3 @@ def by_layer(layer: Compliance, tractions: Tractions) -> np.ndarray:
     """C t of (1) [mm], (3, h, w), with z up."""
     u_x, u_y, sink, by_shear = layer.fields(tractions.pressure.astype(layer.dtype), tractions.shear.astype(layer.dtype))
     return np.stack([u_x, u_y, -sink - by_shear])
-

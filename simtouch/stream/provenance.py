@@ -2,12 +2,25 @@
 
 import hashlib
 import importlib.metadata
+import os
 from pathlib import Path
 
 from simtouch import __version__
 
 _LIBRARIES = ("numpy", "scipy", "taichi", "trimesh", "opencv-python-headless", "isal", "pyarrow")
-_FLOORS = ("geometry", "indenters", "sensors", "gel", "optics", "scenes", "contact.py", "frame.py", "simulator.py", "_taichi.py")
+_FLOORS = (
+    "geometry",
+    "indenters",
+    "sensors",
+    "gel",
+    "optics",
+    "scenes",
+    "contact.py",
+    "force_control.py",
+    "frame.py",
+    "simulator.py",
+    "_taichi.py",
+)
 
 
 def provenance() -> dict:
@@ -15,6 +28,7 @@ def provenance() -> dict:
     return {
         "simtouch": __version__,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "kernels_run_on": os.environ.get("SIMTOUCH_TI", "taichi"),
         "kernel_hash": kernel_hash(),
     }
 
