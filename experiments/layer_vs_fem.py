@@ -151,7 +151,7 @@ def page(rows: list[dict]) -> str:
         "So of the area's difference below most is the elements' own: a node at the rim that carries anything counts as a cell.",
         "On the elements pressure acts along the deformed normal, so shear over normal force holds some of it;",
         "on the layer it is friction alone.",
-        "Rows are missing where the force would pass twice the sensor's largest working force.",
+        "A row is missing where the force would pass twice the sensor's largest working force, or where the elements found no solution.",
         "",
         HEAD,
     ]

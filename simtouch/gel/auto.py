@@ -14,7 +14,7 @@ from simtouch.gel.fft import FftSolver
 
 FEW_TO_PRESS = 900
 """Cells that may touch up to which `DenseSolver` presses sooner."""
-FEW_TO_SLIDE = 650
+FEW_TO_SLIDE = 550
 """Touched cells up to which `DenseSolver` slides sooner."""
 
 
