@@ -3,8 +3,9 @@
     u(t) = C t + e                                                                                                   (1)
 
 C is the compliance of the flat linear layer (`compliance.py`), t the tractions, e the defect: what finite strain, the dome and the
-edges add to the motion of the surface. e is smooth and changes slowly with t, so contact and friction are solved exactly on (1),
-by a back end of the layer (`auto.py`), and e is brought up to date by the finite elements until it no longer changes (`fem.py`).
+edges add to the motion of the surface. e is smooth and changes slowly with t, so contact and friction are solved exactly on (1), by
+the layer's back end `fft.py` (its share of the time is small, and it compiles no kernels), and e is brought up to date by the finite
+elements until it no longer changes (`fem.py`).
 
 A node at x + u must lie below the indenter's underside s at its own, deformed, place, and is pushed along the normal there:
 
@@ -19,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from simtouch.gel.auto import AutoSolver
 from simtouch.gel.compliance import Compliance
+from simtouch.gel.fft import FftSolver
 
 AWAY = -1e3  # overlap where there is no indenter [mm]
 
@@ -121,8 +122,8 @@ class LayerContact:
 
 
 @lru_cache(maxsize=16)
-def _solver(layer: Compliance, tolerance: float, friction_tolerance: float, margin: float) -> AutoSolver:
-    return AutoSolver(layer, tolerance=tolerance, friction_tolerance=friction_tolerance, margin_mm=margin)
+def _solver(layer: Compliance, tolerance: float, friction_tolerance: float, margin: float) -> FftSolver:
+    return FftSolver(layer, tolerance=tolerance, friction_tolerance=friction_tolerance, margin_mm=margin)
 
 
 def by_layer(layer: Compliance, tractions: Tractions) -> np.ndarray:
