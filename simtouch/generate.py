@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from simtouch._checks import ArgumentError
-from simtouch._verb import run_verb
+from simtouch._verb import CtrlC, run_verb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,10 +157,14 @@ def _write_shards(config: Config, maker, writer) -> tuple[float, int]:
     begin = time.perf_counter()
     made = make_clips(maker, [clip for ids in clips.values() for clip in ids], config.workers)
     try:
-        with tqdm(total=count * config.frames, unit=" frames", desc=maker.spec.name, disable=not missing, smoothing=0.1) as bar:
+        with (
+            CtrlC() as ctrl_c,
+            tqdm(total=count * config.frames, unit=" frames", desc=maker.spec.name, disable=not missing, smoothing=0.1) as bar,
+        ):
             for shard, ids in clips.items():
                 with writer.open_shard(shard) as open_shard:
                     for clip_id in ids:
+                        ctrl_c.check()
                         table = next(made)
                         open_shard.append(table)
                         bar.update(config.frames)
