@@ -9,6 +9,7 @@ from simtouch.contact import AWAY_M, DEEPEST, Approach
 from simtouch.gel.surface import GelModel
 
 _CLEAR_M = 1e-6  # how far off the gel a press without force stays
+_FIRST_REACH = 0.05  # share of the gel's thickness at which the search for a force begins
 _TOLERANCE = 1e-4  # of the wanted force
 _FRESH_TOLERANCE = 0.02
 
@@ -30,14 +31,28 @@ def lowering_for_force(
         lowered = cells + np.where(np.isnan(lowering), 0, lowering).astype(np.float32)[:, None, None]
         return gel.normal_force_n(np.where(away, np.float32(AWAY_M), lowered), dt_s) - normal_force_n
 
-    most = excess(np.where(wanted, deepest, np.nan))
-    if (short := np.flatnonzero(wanted & (most < 0))).size:
-        b = short[0]
-        raise ArgumentError(
-            f"`normal_force_n` {normal_force_n[b]:g} N needs more depth than the gel has ({most[b] + normal_force_n[b]:.3g} N)."
-        )
-    roots = find_roots(excess, (touch, -normal_force_n), (deepest, most), _TOLERANCE * normal_force_n, wanted)
+    low, high = _bracket(excess, touch, deepest, normal_force_n, _FIRST_REACH * thickness_m)
+    roots = find_roots(excess, low, high, _TOLERANCE * normal_force_n, wanted)
     return np.where(wanted, roots, touch - _CLEAR_M)
+
+
+def _bracket(excess: Forces, touch: np.ndarray, deepest: np.ndarray, normal_force_n: np.ndarray, reach_m: float):
+    """Places and values around each zero: ever twice as deep, since a press as deep as the gel allows is the dearest of all."""
+    low, high = (touch.copy(), -normal_force_n), (touch.copy(), -normal_force_n)
+    open_ = normal_force_n > 0
+    while open_.any():
+        place = np.minimum(touch + reach_m, deepest)
+        value = excess(np.where(open_, place, np.nan))
+        if (short := np.flatnonzero(open_ & (value < 0) & (place >= deepest))).size:
+            b = short[0]
+            raise ArgumentError(
+                f"`normal_force_n` {normal_force_n[b]:g} N needs more depth than the gel has ({value[b] + normal_force_n[b]:.3g} N)."
+            )
+        high = tuple(np.where(open_, new, old) for new, old in zip((place, value), high, strict=True))
+        open_ = open_ & (value < 0)
+        low = tuple(np.where(open_, new, old) for new, old in zip((place, value), low, strict=True))
+        reach_m *= 2
+    return low, high
 
 
 def depth_for_force(gel: GelModel, approach: Approach, normal_force_n: float, most_m: float) -> float:

@@ -169,7 +169,7 @@ class Compliance:
         """The tables over the offsets of this torus; cut anew each time, because many windows are kept."""
         if self._size == self._whole.shape[1:]:
             return self._whole
-        rows, cols = (_offsets(n) % m for n, m in zip(self._size, self._whole.shape[1:], strict=True))
+        rows, cols = (offsets(n) % m for n, m in zip(self._size, self._whole.shape[1:], strict=True))
         return self._whole[:, rows[:, None], cols[None, :]]
 
     @property
@@ -208,7 +208,7 @@ def _torus_size(n: int, first: int, last: int) -> int:
     return min(2 * n, int(sfft.next_fast_len(max(n, -(-offsets // quarter) * quarter), real=True)))
 
 
-def _offsets(size: int) -> np.ndarray:
+def offsets(size: int) -> np.ndarray:
     """0, 1, ..., -2, -1: the offsets on a torus in their order there."""
     return np.fft.fftfreq(size, 1 / size).round().astype(int)
 
@@ -239,5 +239,5 @@ def layer_on_grid(
     unit = np.where(k > 0, k, 1.0)
     c, s = np.where(k > 0, k_x, 1.0) / unit, k_y / unit  # at k = 0 any direction will do, but it must be one
     spectra = (c_zz, c_ll * c**2 + c_tt * s**2, c_ll * s**2 + c_tt * c**2, (c_ll - c_tt) * c * s, -1j * c_zl * c, -1j * c_zl * s)
-    kept = np.ix_(*(_offsets(2 * n) % m for n, m in zip(shape, size, strict=True)))
+    kept = np.ix_(*(offsets(2 * n) % m for n, m in zip(shape, size, strict=True)))
     return Compliance(shape, np.stack([np.fft.irfft2(spectrum, size)[kept] for spectrum in spectra]), dtype)

@@ -13,7 +13,7 @@ Pressure acts along the normal of the deformed surface, so on a slope it has an 
 SI outside; mm and MPa inside.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,6 @@ class _State:
     tractions: Tractions
     target: np.ndarray
     deepest: float = 0.0
-    iterations: list[int] = field(default_factory=list)
 
 
 class FemGel:
@@ -160,7 +159,7 @@ class FemGel:
         u, tractions, mixer = state.u, state.tractions, Mixer()
         surface = self._pad.on_surface(u)
         defect = surface - by_layer(layer, tractions)
-        for iteration in range(1, self.config.max_iterations + 1):
+        for _ in range(self.config.max_iterations):
             height, slope, moved = underside.at(surface[:2])
             target = (state.target + moved).astype(np.float32)
             d = np.maximum(self._rest - height, AWAY)
@@ -172,17 +171,15 @@ class FemGel:
             found = surface - by_layer(layer, tractions)
             change = _rms(found - defect, tractions.pressure > 0)
             if change < self.config.tolerance * max(deepest, 0.01) and imbalance < self.config.force_tolerance * 3:
-                return self._remember(state, u, tractions, target, deepest, iteration)
+                return self._remember(state, u, tractions, target, deepest)
             defect = mixer.mix(defect, found)
         raise SimtouchError("contact and equilibrium did not meet")
 
-    def _remember(
-        self, state: _State, u, tractions: Tractions, target, deepest: float, iteration: int
-    ) -> tuple[_State, np.ndarray]:
+    def _remember(self, state: _State, u, tractions: Tractions, target, deepest: float) -> tuple[_State, np.ndarray]:
         surface = self._pad.on_surface(u)[:2]
         sticks = (tractions.pressure > 0) & ~tractions.slides
         slip = np.where(tractions.slides, target - surface, 0)
-        return _State(u, tractions, np.where(sticks, target, surface), max(0.0, deepest), [*state.iterations, iteration]), slip
+        return _State(u, tractions, np.where(sticks, target, surface), max(0.0, deepest)), slip
 
     def _layer(self, overlap: np.ndarray) -> Compliance:
         """C for the thickness below the deepest point."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from simtouch.gel.compliance import Compliance
+from simtouch.gel.compliance import Compliance, offsets
 from simtouch.gel.fem_mesh import SIGNS
 
 
@@ -82,7 +82,7 @@ def surface_compliance(
     size = tuple(box * n for n in shape)
     top = layer_factors(np.array(heights), (spacing, spacing), size, lame, mu)[0][-1] * spacing**2
     spectra = np.stack([top[2, 2], top[0, 0], top[1, 1], top[0, 1], 1j * top[0, 2], 1j * top[1, 2]])
-    kept = np.ix_(*(np.fft.fftfreq(2 * n, 1 / (2 * n)).astype(int) % m for n, m in zip(shape, size, strict=True)))
+    kept = np.ix_(*(offsets(2 * n) % m for n, m in zip(shape, size, strict=True)))
     return Compliance(shape, np.stack([np.fft.irfft2(spectrum, size)[kept] for spectrum in spectra]), np.float32)
 
 

@@ -24,7 +24,6 @@ class Pad:
         mu = youngs_modulus / (2 * (1 + poisson_ratio))
         lame = youngs_modulus * poisson_ratio / ((1 + poisson_ratio) * (1 - 2 * poisson_ratio))
         self.mesh, self.moduli = mesh, (lame, mu)
-        self.products = self.newton_steps = 0
         self._solid, self._inverse = Solid(mesh, lame, mu), FlatInverse(mesh, lame, mu)
 
     def rest(self) -> np.ndarray:
@@ -70,7 +69,6 @@ class Pad:
                 last, best = u, error
                 moved = self._conjugate_gradients(r, z, max(reduction, tolerance / error / 2), most)
             u = self._advance(last, moved)
-            self.newton_steps += 1
         return u, error
 
     def _conjugate_gradients(self, r: np.ndarray, z: np.ndarray, reduction: float, most: int) -> np.ndarray:
@@ -78,7 +76,6 @@ class Pad:
         size = first = dot(r, z)
         for _ in range(most):
             image = self._solid.tangent(direction)
-            self.products += 1
             bend = dot(direction, image)
             if not bend > 0:  # not convex here: what we have is still a descent direction
                 return x if x.any() else direction

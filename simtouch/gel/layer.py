@@ -167,11 +167,12 @@ class LayerGel:
         return self._solver.slide(target, elastic, pressure * pressure.dtype.type(self._friction), start)
 
 
-def compliance_of(spec: SensorSpec, dtype=np.float32) -> Compliance:
-    """The layer of a sensor on its gel grid, mm and MPa."""
+def compliance_of(spec: SensorSpec, dtype=np.float32, *, youngs_modulus_pa: float | None = None) -> Compliance:
+    """The layer of a sensor on its gel grid, mm and MPa; its modulus is the sensor's unless another is given."""
     gel = spec.gel
     spacing, thickness = spec.gel_grid.spacing_m * _MM, gel.thickness_m * _MM
-    return layer_on_grid(gel.grid_shape, spacing, thickness, gel.youngs_modulus_pa / _PA, gel.poisson_ratio, dtype=dtype)
+    modulus = (gel.youngs_modulus_pa if youngs_modulus_pa is None else youngs_modulus_pa) / _PA
+    return layer_on_grid(gel.grid_shape, spacing, thickness, modulus, gel.poisson_ratio, dtype=dtype)
 
 
 def make_solver(compliance: Compliance, config: LayerConfig) -> ContactSolver:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from simtouch._checks import ArgumentError, ShapeError
-from simtouch.gel.compliance import Compliance, layer_on_grid
+from simtouch.gel.compliance import Compliance
+from simtouch.gel.layer import compliance_of
 from simtouch.gel.torch_compliance import TorchCompliance, linear
 from simtouch.gel.torch_friction import Slide, slide
 from simtouch.gel.torch_normal import Press, press
@@ -140,14 +141,7 @@ class TorchLayer:
     ):
         """Make a gel; arguments as in `TorchSolver`. `tolerance` is also that of both adjoint systems."""
         self.spec = spec
-        unit = layer_on_grid(
-            spec.gel.grid_shape,
-            spec.gel_grid.spacing_m * _MM,
-            spec.gel.thickness_m * _MM,
-            1.0,
-            spec.gel.poisson_ratio,
-            dtype=_NUMPY[_known(dtype)],
-        )
+        unit = compliance_of(spec, _NUMPY[_known(dtype)], youngs_modulus_pa=1e6)  # 1 MPa
         self._compliance = TorchCompliance(unit, device=device, dtype=dtype)
         self._tolerances, self._max_iterations = (tolerance, friction_tolerance), max_iterations
         self._cell_area = spec.gel_grid.spacing_m**2
