@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from simtouch._checks import ArgumentError
+from simtouch.sensors.numbers import Numbers
 from simtouch.sensors.spec import SensorSpec
 
 FORMAT = "simtouch sensor 1"
@@ -40,6 +41,8 @@ def sensor_from_dict(data: dict, origin: str = "sensor") -> SensorSpec:
 
 
 def _plain(value):
+    if isinstance(value, Numbers):
+        return value.to_plain()
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
@@ -51,6 +54,8 @@ def _build(kind, value, where: str) -> Any:
     """`value` (plain JSON) as an instance of the annotated type `kind`."""
     if is_dataclass(kind):
         return _build_dataclass(kind, value, where)
+    if kind is Numbers:
+        return Numbers.from_plain(value, where)
     origin, args = get_origin(kind), get_args(kind)
     if type(None) in args:
         return None if value is None else _build(next(a for a in args if a is not type(None)), value, where)

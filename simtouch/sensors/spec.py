@@ -11,6 +11,8 @@ import numpy as np
 
 from simtouch._checks import ArgumentError, as_number
 from simtouch.geometry.gap_map import Grid
+from simtouch.sensors.background import Background
+from simtouch.sensors.colour_table import ColourTable
 
 Rgb = tuple[float, float, float]
 
@@ -169,6 +171,10 @@ class SensorSpec:
     camera: Camera
     lights: tuple[Light, ...]
     coating: Coating
+    response: ColourTable | None = None
+    """Colour response calibrated on presses; None: from `lights` and `coating`."""
+    background: Background | None = None
+    """The resting picture; None: what `lights` and `coating` give."""
     markers: MarkerGrid | None = None
     working_range: WorkingRange
     sources: dict[str, str] = field(default_factory=dict, hash=False)
@@ -182,6 +188,9 @@ class SensorSpec:
             )
         if any(not light.position_m[2] < 0 for light in self.lights):
             raise ArgumentError("`lights` must lie on the camera's side of the gel, z < 0.")
+        picture = self.background and self.background.picture
+        if picture and picture.shape[:2] != (H, W):
+            raise ArgumentError(f"the background picture must have the shape of the image, {(H, W)}; got {picture.shape[:2]}.")
 
     @property
     def image_shape(self) -> tuple[int, int]:

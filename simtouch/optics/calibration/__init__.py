@@ -1,0 +1,1 @@
+"""Calibration: ball presses of a real sensor in, its colour response out."""
