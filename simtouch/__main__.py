@@ -5,6 +5,8 @@ import simtouch
 VERBS = {
     "generate": "make a stream of touch: images and true labels",
     "benchmark": "time every sensor, stage by stage",
+    "calibrate": "make a sensor file from presses of your own sensor, or from another project's",
+    "fidelity": "compare a sensor with real presses: table, pictures, error maps",
     "preview": "draw the contact sheet of a stream",
 }
 

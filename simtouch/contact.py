@@ -58,6 +58,18 @@ class Approach:
         return Approach(pose, self.over + np.float32(by_m), self.ratio)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageSurface:
+    """The gel as the camera meets it."""
+
+    height_m: np.ndarray
+    """Surface [m], float32, (H, W)."""
+    touched: np.ndarray
+    """Pixels where it lies on the indenter, bool, (H, W)."""
+    motion_m: np.ndarray | None
+    """Motion (x, y, z) of the surface on the gel grid [m], float32, (h, w, 3); None if there is none, or no dot to show it."""
+
+
 class Contact:
     """State of one contact: the indenter, its last pose, how far each cell has slipped, time and the frame count of the noise."""
 
@@ -102,15 +114,17 @@ class Contact:
         if self._last_pose is not None:
             self._time_s, self._frame_index = self._time_s + dt_s, self._frame_index + 1
         self._last_pose = approach.pose
-        height, shear = self._image_surface(surface, approach.over)
+        seen = self.image_surface(surface, approach.over)
         contact = surface.contact_mask
         self._slip_m = np.where(contact[..., None], self._slip_m + surface.slip_m, 0)
         force, torque = wrench(surface, self._cells, self._rest_cells)
         centre = centre_of_pressure(surface, self._cells)
         markers, flow = marker_flow(self._spec, surface.displacement_m)
         return TactileFrame(
-            image=self._renderer.render(height, shear, seed=self._seed, frame_index=self._frame_index),
-            height_m=height,
+            image=self._renderer.render(
+                seen.height_m, seen.motion_m, touched=seen.touched, seed=self._seed, frame_index=self._frame_index
+            ),
+            height_m=seen.height_m,
             contact_mask=contact,
             stick_mask=contact & ~surface.slides,
             normal_traction_pa=surface.normal_traction_pa,
@@ -135,18 +149,16 @@ class Contact:
             time_s=self._time_s,
         )
 
-    def _image_surface(self, surface: GelSurface, over_pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Height [m], (H, W), and, for a sensor with markers, in-plane displacement [m], (h, w, 2)."""
-        displacement = surface.displacement_m
+    def image_surface(self, surface: GelSurface, over_pixels: np.ndarray) -> ImageSurface:
+        """The gel's state seen pixel by pixel; `over_pixels` is `Approach.over`."""
+        displacement, contact, shape = surface.displacement_m, surface.contact_mask, self._pixels.shape
         if not displacement.any():
-            return np.zeros(self._pixels.shape, np.float32), None
+            return ImageSurface(height_m=np.zeros(shape, np.float32), touched=np.zeros(shape, bool), motion_m=None)
         if surface.follows_indenter:
-            height = self._lift.lift_height(displacement[..., 2], over_pixels)
+            height, touched = self._lift.lift_height(displacement[..., 2], over_pixels, contact)
         else:
-            height = self._lift.lift(displacement[..., 2])
-        if self._spec.markers is None:
-            return height, None
-        return height, displacement[..., :2]
+            height, touched = self._lift.lift(displacement[..., 2]), self._lift.lift(contact.astype(np.float32)) > 0.5
+        return ImageSurface(height_m=height, touched=touched, motion_m=displacement if self._spec.markers else None)
 
 
 def _on_the_rim(contact: np.ndarray) -> bool:

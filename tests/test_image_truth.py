@@ -56,7 +56,7 @@ def _centroid_errors_px(spec, frame):
     H, W = spec.image_shape
     planes = Planes(H, W)
     light = planes.padded(np.ones((3, H, W), np.float32))
-    Dots(spec, planes).print_on(light, frame.displacement_m[..., :2])
+    Dots(spec, planes).print_on(light, frame.displacement_m)
     ink = 1 - planes.inner(light)[0]
     rows, cols = np.mgrid[:H, :W]
     reach = 1.35 * spec.markers.diameter_m / spec.camera.pixel_pitch_m / 2

@@ -29,7 +29,24 @@ FLOORS = (
     ("stream",),
     ("models",),
     ("tacbench",),
-    ("generate", "preview", "view", "calibrate", "fidelity", "export", "gel_benchmark", "benchmark", "pretrain"),  # the verbs
+    (
+        "generate",
+        "preview",
+        "view",
+        "calibrate",
+        "fidelity",
+        "fidelity_page",
+        "fidelity_renders",
+        "fidelity_report",
+        "fidelity_rows",
+        "fidelity_split",
+        "export",
+        "gel_benchmark",
+        "optics_peers",
+        "optics_benchmark",
+        "benchmark",
+        "pretrain",
+    ),  # the verbs
     ("__main__", ""),  # "" is simtouch/__init__.py: it names everything, so nothing inside may import from it
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -2,9 +2,12 @@
 
     u(x, y) = sum_ab c_ab B(y - a) B(x - b),   c from u by the spline filter                                         (1)
     height  = -max(-u_z, d)   where the surface follows the indenter                                                 (2)
+    touched = -d - u_z <= t   t: 2 um in and next to cells in contact, 15 um if all around are, none elsewhere       (3)
 
 B-splines have continuous slopes and curvatures, so shading shows no cells. (2) keeps the surface out of the indenter at every pixel: it
-brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge.
+brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge. A spline through
+touching cells leaves the indenter by 0.5 um between them (sphere of 4 mm) to some um (inside sharp rims): t lets that pass, and
+moves the edge of a smooth contact by half a pixel.
 Spline theory: Unser, IEEE Signal Processing Magazine 16(6), 1999.
 """
 
@@ -12,7 +15,10 @@ import numpy as np
 from scipy.ndimage import spline_filter
 
 from simtouch._checks import as_array
-from simtouch._taichi import Flat, ensure_runtime, ti
+from simtouch._taichi import Flat, FlatByte, ensure_runtime, ti
+
+NEAR_M, INSIDE_M, NEVER_M = 2e-6, 15e-6, -1e9
+"""t of (3)."""
 
 
 @ti.func
@@ -65,19 +71,30 @@ def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: int, row_out
                 out[p + q] = _along(row_out, weights, start + b - 1, q)
 
 
+@ti.func
+def _meet(spline: float, overlap: float, slack: float, p: int, out: ti.template(), touched_out: ti.template()):
+    """Equations (2) and (3) at pixel p."""
+    out[p] = ti.min(spline, -overlap)
+    touched_out[p] = ti.cast(-overlap - spline <= slack, ti.u8)
+
+
 @ti.kernel
-def _lift_height(coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: int, row_out: Flat, out: Flat):
+def _lift_height(
+    coefficients: Flat, weights: Flat, overlap: Flat, slack: Flat, h: int, w: int, ratio: int, row_out: Flat, out: Flat,
+    touched_out: FlatByte,
+):  # fmt: skip
+    """`slack`: t of each cell."""
     for i in range(h * ratio):
         start = i * (w + 4) + 2
         for b in range(w):
             row_out[start + b] = _across(coefficients, weights, i, b, h, w, ratio)
         _pad(row_out, start, w)
         for b in range(w):
-            p = (i * w + b) * ratio
+            p, t = (i * w + b) * ratio, slack[(i // ratio) * w + b]
             for q in range(ratio // 2):
-                out[p + q] = ti.min(_along(row_out, weights, start + b - 2, q), -overlap[p + q])
+                _meet(_along(row_out, weights, start + b - 2, q), overlap[p + q], t, p + q, out, touched_out)
             for q in range(ratio // 2, ratio):
-                out[p + q] = ti.min(_along(row_out, weights, start + b - 1, q), -overlap[p + q])
+                _meet(_along(row_out, weights, start + b - 1, q), overlap[p + q], t, p + q, out, touched_out)
 
 
 def spline_weights(ratio: int) -> np.ndarray:
@@ -87,6 +104,14 @@ def spline_weights(ratio: int) -> np.ndarray:
         np.stack([(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, 3 * (1 - f) ** 3 - 6 * (1 - f) ** 2 + 4, f**3], -1).astype(np.float32)
         / 6
     )
+
+
+def slack_m(contact_mask: np.ndarray) -> np.ndarray:
+    """t of (3) for each cell [m], float32, shape (h, w)."""
+    count = np.pad(contact_mask, 1, mode="edge").astype(np.uint8)
+    count = count[:-2] + count[1:-1] + count[2:]
+    count = count[:, :-2] + count[:, 1:-1] + count[:, 2:]
+    return np.array([NEVER_M] + [NEAR_M] * 8 + [INSIDE_M], np.float32)[count]
 
 
 class Lift:
@@ -104,17 +129,19 @@ class Lift:
         _lift(self._coefficients(field), self._weights, *self.shape, self.ratio, self._row, out.ravel())
         return out
 
-    def lift_height(self, field, overlap_m) -> np.ndarray:
-        """Return (2) [m], float32, shape (H, W).
+    def lift_height(self, field, overlap_m, contact_mask) -> tuple[np.ndarray, np.ndarray]:
+        """Return (2) [m], float32, and (3), bool, both of shape (H, W).
 
         Args:
             field: z displacement of the surface [m], shape (h, w).
             overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
+            contact_mask: Touched cells, bool, shape (h, w).
         """
-        out = np.empty(self._image_shape, np.float32)
+        out, touched = np.empty(self._image_shape, np.float32), np.empty(self._image_shape, np.uint8)
         ensure_runtime()
-        _lift_height(self._coefficients(field), self._weights, overlap_m.ravel(), *self.shape, self.ratio, self._row, out.ravel())
-        return out
+        given = (self._coefficients(field), self._weights, overlap_m.ravel(), slack_m(contact_mask).ravel())
+        _lift_height(*given, *self.shape, self.ratio, self._row, out.ravel(), touched.ravel())
+        return out, touched.view(bool)
 
     @property
     def _image_shape(self) -> tuple[int, int]:

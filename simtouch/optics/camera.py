@@ -1,14 +1,17 @@
 """The camera: light from the gel in, 8-bit image out.
 
-    I = floor(255 v G * E + noise + 1/2), held to 0..255                                     (1)
+    I = floor(f (g (G * E) + o) + noise + 1/2), held to 0..255                               (1)
     noise = std_c q(s),   s sum of the four bytes of h_c(pixel, key),   key from (seed, frame)   (2)
     q(s) = a (s - 510) + b (s - 510)^3                                                       (3)
 
-v vignetting, G the Gaussian blur (a product of two short rows of taps that sum to 1, rims
+g grey levels of full light (one map, with vignetting, or one a channel), o an offset in grey levels, f the exposure of the frame,
+G the Gaussian blur (a product of two short rows of taps that sum to 1, rims
 repeated), h_c 32-bit counter-based hashes. Four equally likely bytes sum to nearly a normal distribution; the cubic gives it
 mean 0, variance 1 and the normal's fourth moment. It needs no table, hence no gather. Equal light gives equal
 bytes. Hash: C. Wellons' `lowbias32`, published constants.
 """
+
+import math
 
 import numpy as np
 from scipy.optimize import root_scalar
@@ -17,6 +20,8 @@ from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
 
 BYTE_MEAN_SUM = 510.0
+TAPS = 6
+"""Where the taps begin in the numbers of a camera."""
 IntTile = ti.types.vector(TILE, ti.i32)
 
 
@@ -49,6 +54,15 @@ def noise_cubic() -> tuple[float, float]:
 def noise_key(seed: int, frame_index: int) -> int:
     """One 32-bit key for a frame."""
     return int(np.random.SeedSequence((seed, frame_index)).generate_state(1)[0])
+
+
+def drifted_exposure(std: float, seed: int, frame_index: int) -> float:
+    """f of (1): normal about 1, never below a half; its key is that of the noise, its numbers are others."""
+    if std == 0:
+        return 1.0
+    _, *words = np.random.SeedSequence((seed, frame_index)).generate_state(3)
+    radius = math.sqrt(-2 * math.log((int(words[0]) + 1) / 2**32))  # Box and Muller
+    return max(1 + std * radius * math.cos(2 * math.pi * int(words[1]) / 2**32), 0.5)
 
 
 @ti.func
@@ -94,15 +108,15 @@ def mirrored_sum(light: ti.template(), lines: ti.template(), radius: ti.template
 
 
 @ti.func
-def blurred_at(light: ti.template(), lines: ti.template(), taps: ti.template(), radius: ti.template(), at):
-    """Both rows of taps at once: pixels that share a weight are summed first, and nothing goes through memory."""
-    total = light[lines[radius] + at] * (taps[0] * taps[0])
+def blurred_at(light: ti.template(), lines: ti.template(), taps: ti.template(), first: ti.template(), radius: ti.template(), at):
+    """Both rows of taps, from `first` on, at once: pixels that share a weight are summed first, and nothing goes through memory."""
+    total = light[lines[radius] + at] * (taps[first] * taps[first])
     for b in ti.static(range(1, radius + 1)):
         for a in ti.static(range(b + 1)):
             ring = mirrored_sum(light, lines, radius, at, a, b)
             if ti.static(a < b):
                 ring += mirrored_sum(light, lines, radius, at, b, a)
-            total += ring * (taps[a] * taps[b])
+            total += ring * (taps[first + a] * taps[first + b])
     return total
 
 
@@ -125,7 +139,7 @@ def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
             for e in range(TILE):
-                blurred[e] = blurred_at(light, lines, taps, radius, start + e)
+                blurred[e] = blurred_at(light, lines, taps, 0, radius, start + e)
             store_tile(blurred, (line * stride + start) // 8, out)
 
 
@@ -139,10 +153,11 @@ def store_pixels(packed: ti.template(), tile, out: ti.template()):
 
 @ti.kernel
 def _expose(
-    light: Flat, gain: Flat, cubics: Flat, key: ti.u32, taps: Flat, radius: ti.template(), rows: int,
-    stride: int, out: FlatInt,
+    light: Flat, gain: Flat, offset: Flat, numbers: Flat, key: ti.u32, exposure: float, gains: ti.template(), with_offset: ti.template(),
+    radius: ti.template(), rows: int, stride: int, out: FlatInt,
 ):  # fmt: skip
-    """`gain` in grey levels; `cubics`: a and b of (2) of each channel, times its std, 0 for no noise. `out` holds whole tiles."""
+    """`gain` and `offset` in grey levels; `gains`: its planes, 1 or 3. `numbers`: a and b of (2) of each
+    channel, times its std, 0 for no noise, then the taps: one array, because each costs a launch 20 us. `out` holds whole tiles."""
     for i in range(rows):
         size = rows * stride
         row_key = hash32(hash32(ti.cast(i, ti.u32) ^ key) + key)
@@ -153,15 +168,20 @@ def _expose(
             start = PAD + tile * TILE
             for e in range(TILE):
                 at = i * stride + start + e
-                red, green = blurred_at(light, reds, taps, radius, start + e), blurred_at(light, greens, taps, radius, start + e)
-                blue = blurred_at(light, blues, taps, radius, start + e)
+                red = blurred_at(light, reds, numbers, TAPS, radius, start + e)
+                green = blurred_at(light, greens, numbers, TAPS, radius, start + e)
+                blue = blurred_at(light, blues, numbers, TAPS, radius, start + e)
                 bits = hash32(row_key + ti.cast(tile * TILE + e, ti.u32))
-                noise_r = grain(bits, cubics[0], cubics[1])
-                noise_g = grain(rehash(bits, ti.u32(0x9E3779B1)), cubics[2], cubics[3])
-                noise_b = grain(rehash(bits, ti.u32(0x85EBCA77)), cubics[4], cubics[5])
-                r8 = as_byte(gain[at] * red + noise_r)
-                g8 = as_byte(gain[at] * green + noise_g)
-                b8 = as_byte(gain[at] * blue + noise_b)
+                noise_r = grain(bits, numbers[0], numbers[1])
+                noise_g = grain(rehash(bits, ti.u32(0x9E3779B1)), numbers[2], numbers[3])
+                noise_b = grain(rehash(bits, ti.u32(0x85EBCA77)), numbers[4], numbers[5])
+                own = size * ti.static(gains // 2)
+                red, green, blue = gain[at] * red, gain[at + own] * green, gain[at + 2 * own] * blue
+                if ti.static(with_offset):
+                    red, green, blue = red + offset[at], green + offset[at + size], blue + offset[at + 2 * size]
+                r8 = as_byte(exposure * red + noise_r)
+                g8 = as_byte(exposure * green + noise_g)
+                b8 = as_byte(exposure * blue + noise_b)
                 packed[e] = r8 | (g8 << 8) | (b8 << 16)
             store_pixels(packed, i * ((stride - 2 * PAD) // TILE) + tile, out)
 
@@ -169,12 +189,24 @@ def _expose(
 class Exposure:
     """The camera of one sensor."""
 
-    def __init__(self, planes: Planes, *, blur_px: float, noise_std: tuple[float, float, float], gain: np.ndarray):
-        """`gain` is vignetting times 255, shape (H, W)."""
+    def __init__(
+        self,
+        planes: Planes,
+        *,
+        blur_px: float,
+        noise_std: tuple[float, float, float],
+        gain: np.ndarray,
+        offset: np.ndarray | None = None,
+    ):
+        """`gain` is g of (1), shape (H, W); `offset` is o, shape (H, W, 3), None for 0."""
         ensure_runtime()
         self._planes, self._taps = planes, gaussian_taps(blur_px)
-        self._cubics = np.outer(noise_std, noise_cubic()).astype(np.float32).ravel()
+        cubics = np.outer(noise_std, noise_cubic()).astype(np.float32).ravel()
+        self._grainy = np.concatenate([cubics, self._taps])
+        # Without noise the cubics are 0: a kernel of its own would take two seconds to compile.
+        self._clean = np.concatenate([np.zeros_like(cubics), self._taps])
         self._gain = planes.padded(gain)
+        self._offset = None if offset is None else planes.padded(np.moveaxis(offset, 2, 0))
 
     def blurred(self, light: np.ndarray) -> np.ndarray:
         """Light through the lens, planes, shape (3, H, stride)."""
@@ -184,13 +216,26 @@ class Exposure:
         _blur(light.reshape(-1), self._taps, radius, planes.rows, planes.stride, out.reshape(-1))
         return out
 
-    def image(self, light: np.ndarray, key: int | None) -> np.ndarray:
-        """Tactile image (1), uint8, shape (H, W, 3); `key` of the noise, None for none. Writes the padding of `light`."""
+    def levels(self, light: np.ndarray) -> np.ndarray:
+        """g (G * E) + o of (1), planes, shape (3, H, stride)."""
+        levels = self._gain * self.blurred(light)
+        return levels if self._offset is None else levels + self._offset
+
+    def image(self, light: np.ndarray, key: int | None, *, gain: np.ndarray | None = None, exposure: float = 1.0) -> np.ndarray:
+        """Tactile image (1), uint8, shape (H, W, 3). Writes the padding of `light`.
+
+        Args:
+            light: Light, planes, shape (3, H, stride).
+            key: Key of the noise; None for none.
+            gain: Another g, one a channel, planes, shape (3, H, stride), and no o; None for those of the camera.
+            exposure: f.
+        """
         planes, radius = self._planes, len(self._taps) - 1
         planes.extend(light)
         out = np.empty((planes.rows, planes.stride - 2 * PAD, 3), np.uint8)
-        # Without noise the cubics are 0: a kernel of its own would take two seconds to compile.
-        cubics = self._cubics if key is not None else np.zeros_like(self._cubics)
-        tail = (self._taps, radius, planes.rows, planes.stride, out.reshape(-1).view(np.int32))
-        _expose(light.reshape(-1), self._gain.reshape(-1), cubics, key or 0, *tail)
+        given, offset = (self._gain, self._offset) if gain is None else (gain, None)
+        numbers = self._clean if key is None else self._grainy
+        flat = (light.reshape(-1), given.reshape(-1), (given if offset is None else offset).reshape(-1), numbers)
+        tail = (key or 0, exposure, len(given), int(offset is not None), radius, planes.rows, planes.stride)
+        _expose(*flat, *tail, out.reshape(-1).view(np.int32))
         return np.ascontiguousarray(out[:, : planes.cols])

@@ -1,33 +1,38 @@
-"""Physical optics of a sensor: gel surface in, tactile image out.
+"""Optics of a sensor: gel surface in, tactile image out.
 
-    I = clip(B + D),   D = E(surface, shear) - E(rest)                                       (1)
+    I = clip(B + D)                                                                          (1)
 
-Both E come from the same kernels, so D is exactly 0 at rest. The order is that of the light: shadows (`shadow.py`), colour
-response (`response.py`), dots (`dots.py`), then lens and chip (`camera.py`); 8 bits last.
+D is the change against the resting gel, exactly 0 at rest: that of the calibrated colour table (`table_response.py`) where the sensor has
+one, else E(surface) - E(rest) of its lamps (`lamps.py`). B is the resting picture of the sensor, without its dots, where it has one,
+else E(rest) as the camera sees it. Marks of the coating (`blemishes.py`) take their share of B + D, and so do dots (`dots.py`), printed
+in front of the coating. Lens and chip (`camera.py`) come last; the table holds the blur of the lens already, so in its mode only dots
+are blurred, and a given picture never is. Cast shadows on top of the table darken B + D by the share that the lamps' shadows leave,
+equation (1) of `lamps.py`.
 
-A gel that is flat to the eye shows its resting light, kept from the start. Flat: |height| <= t everywhere, which tilts it by at
-most 2 sqrt(2) t per pixel pitch and so changes no pixel by more than a fiftieth of a grey level:
+Under lamps a gel that is flat to the eye shows its resting light, kept from the start. Flat: |height| <= t everywhere, which tilts
+it by at most 2 sqrt(2) t per pixel pitch and so changes no pixel by more than a fiftieth of a grey level:
 
     255 sum_k c_k max(a_k) (1 - g + g m) 2 sqrt(2) t / pitch <= 1/50                         (2)
 
-with the symbols of `response.py`, whose slope in the normal is at most 1 - g + g m. t is a fraction of a nanometre. A shear of less
-than 1e-4 px is none: it changes a pixel by less than that too.
+with the symbols of `response.py`, whose slope in the normal is at most 1 - g + g m. t is a fraction of a nanometre. A motion of less
+than 1e-4 px is none: it changes a pixel by less than that too. The table passes over single tiles instead.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from simtouch._checks import as_array
-from simtouch.optics.camera import Exposure, noise_key
+from simtouch._checks import ArgumentError, ShapeError, as_array
+from simtouch.optics.blemishes import surface_gain
+from simtouch.optics.camera import Exposure, drifted_exposure, noise_key
 from simtouch.optics.dots import Dots
-from simtouch.optics.lights import LightField, light_field, vignetting
+from simtouch.optics.lamps import Lamps
+from simtouch.optics.lights import vignetting
 from simtouch.optics.planes import Planes
-from simtouch.optics.response import Response
-from simtouch.optics.shadow import Shadows
+from simtouch.optics.table_response import TableResponse
 from simtouch.sensors.spec import SensorSpec
 
-UNSEEN_LEVELS = 0.02
 UNSEEN_SHEAR_PX = 1e-4
 
 
@@ -35,12 +40,16 @@ UNSEEN_SHEAR_PX = 1e-4
 class OpticsConfig:
     """Switches of the optical model; everything else is in the `SensorSpec`."""
 
+    response: Literal["auto", "table", "lights"] = "auto"
+    """`table`: the calibrated colours of the sensor; `lights`: its lamps; `auto`: the table where the sensor has one."""
     noise: bool = True
-    """Pixel noise of the camera."""
-    shadows: bool = True
-    """Cast shadows; off, every lamp sees every pixel."""
+    """Pixel noise and exposure drift of the camera."""
+    shadows: bool | None = None
+    """Cast shadows; None: with lamps, and not with a table, whose presses hold their own."""
     blur: bool = True
-    """Blur of the lens."""
+    """Blur of the lens: of light from lamps, and of dots."""
+    bounce: bool = False
+    """One bounce of light between parts of the gel; lamps only."""
 
 
 class Renderer:
@@ -52,66 +61,125 @@ class Renderer:
     def __init__(self, spec: SensorSpec, config: OpticsConfig = OpticsConfig()):
         self.spec, self.config = spec, config
         self._planes = planes = Planes(*spec.image_shape)
-        self._field = field = light_field(spec, planes)
-        self._surface = planes.new(1)
-        self._response = Response(field, planes)
-        self._unshadowed = np.ones_like(field.strength)
-        ramp = spec.coating.penumbra_m / spec.camera.pixel_pitch_m
-        self._shadows = Shadows(field.places_px[1:], planes, depth=spec.coating.shadow_depth, penumbra_px=ramp)
+        with_table = _with_table(spec, config)
+        shadows = not with_table if config.shadows is None else config.shadows
+        self._shadows_on_table = with_table and shadows
+        needs_lamps = not with_table or shadows or spec.background is None
+        self._lamps = Lamps(spec, planes, shadows=shadows, bounce=config.bounce and not with_table) if needs_lamps else None
         self._dots = Dots(spec, planes) if spec.markers else None
-        camera = spec.camera
-        gain = 255 * vignetting(spec.image_shape, camera.vignetting)
-        self._exposure = Exposure(planes, blur_px=camera.blur_px * config.blur, noise_std=camera.noise_std, gain=gain)
-        self._unseen_m = _unseen_height_m(spec, field)
-        rest = np.zeros(spec.image_shape, np.float32)
-        self._rest_light = self._light(rest, None).copy()
-        self.background = self.render_clean(rest)
+        self._rest_light = self._lamps.light(np.zeros(spec.image_shape, np.float32)).copy() if self._lamps else None
+        self._exposure = self._lamp_camera()
+        self._table = self._table_response() if with_table else None
+        self._surface = planes.new(1)
+        self.background = self.render_clean(np.zeros(spec.image_shape, np.float32))
         self.background.flags.writeable = False
 
-    def render(self, height_m, shear_m=None, *, seed: int = 0, frame_index: int = 0) -> np.ndarray:
+    def render(self, height_m, shear_m=None, *, touched=None, seed: int = 0, frame_index: int = 0) -> np.ndarray:
         """Return the tactile image (1), RGB, uint8, shape (H, W, 3).
 
         Args:
             height_m: Gel surface [m], shape (H, W); 0 at rest, negative where pressed in.
-            shear_m: In-plane displacement (x, y) of the surface [m] on the gel grid, shape (h, w, 2), H / h = W / w; None for
-                none. It moves the dots. Between cells it is taken as linear: see `dots.py`.
+            shear_m: Motion of the surface [m] on the gel grid, (x, y, z), shape (h, w, 3), or (x, y) alone, shape (h, w, 2), H / h = W / w;
+                None for none. It moves the dots. Between cells it is taken as linear: see `dots.py`.
+            touched: Where the gel is touched, bool or uint8, shape (H, W), which the colour table asks; None for everywhere.
             seed, frame_index: Key of the noise: the same key gives the same noise.
         """
-        key = noise_key(seed, frame_index) if self.config.noise else None
-        return self._exposure.image(self._seen(height_m, shear_m), key)
+        if not self.config.noise:
+            return self._image(height_m, shear_m, touched, None, 1.0)
+        exposure = drifted_exposure(self.spec.camera.exposure_drift, seed, frame_index)
+        return self._image(height_m, shear_m, touched, noise_key(seed, frame_index), exposure)
 
-    def render_clean(self, height_m, shear_m=None) -> np.ndarray:
-        """As `render`, without noise."""
-        return self._exposure.image(self._seen(height_m, shear_m), None)
+    def render_clean(self, height_m, shear_m=None, *, touched=None) -> np.ndarray:
+        """As `render`, without noise and drift."""
+        return self._image(height_m, shear_m, touched, None, 1.0)
 
-    def _seen(self, height_m, shear_m) -> np.ndarray:
-        """Light from the gel, planes, shape (3, H, stride); that of the resting gel if nothing can be seen."""
-        (H, W), (h, w) = self.spec.image_shape, self.spec.gel.grid_shape
-        shear = None if shear_m is None else as_array("shear_m", shear_m, "h w 2", h=h, w=w)
-        height = np.asarray(height_m)
+    def _image(self, height_m, shear_m, touched, key: int | None, exposure: float) -> np.ndarray:
+        height, highest = self._checked_height(height_m)
+        motion = self._checked_motion(shear_m)
+        if self._table is None:
+            return self._image_by_lamps(height, highest, motion, key, exposure)
+        zones = self._checked_zones(touched)
+        planes = self._planes
+        np.multiply(height, np.float32(1 / self.spec.camera.pixel_pitch_m), out=planes.inner(self._surface[0]))
+        planes.extend_linearly(self._surface)
+        if self._dots is None and not self._shadows_on_table:
+            return self._table.image(self._surface, zones, key=key, exposure=exposure)
+        levels = self._table.levels(self._surface, zones)
+        if self._shadows_on_table:
+            levels *= self._lamps.left_by_shadows(height)
+        return self._behind_dots(levels, motion, key, exposure)
+
+    def _image_by_lamps(self, height, highest: float, motion, key: int | None, exposure: float) -> np.ndarray:
+        flat = highest <= self._lamps.unseen_m
+        light = self._rest_light.copy() if flat else self._lamps.light(height)
+        if self._dots is None:
+            return self._exposure.image(light, key, exposure=exposure)
+        if self.spec.background is not None:
+            return self._behind_dots(self._exposure.levels(light), motion, key, exposure)
+        self._dots.print_on(light, motion)
+        return self._exposure.image(light, key, exposure=exposure)
+
+    def _behind_dots(self, levels: np.ndarray, motion, key: int | None, exposure: float) -> np.ndarray:
+        """What is left of grey levels, planes, behind dots, which the lens blurs."""
+        light = np.ones_like(levels)
+        if self._dots:
+            self._dots.print_on(light, motion)
+        return self._exposure.image(light, key, gain=levels, exposure=exposure)
+
+    def _checked_height(self, height_m) -> tuple[np.ndarray, float]:
+        """Float32, shape (H, W), and its largest magnitude."""
+        (H, W), height = self.spec.image_shape, np.asarray(height_m)
         highest = np.nan if height.shape != (H, W) else max(height.max(), -height.min())  # NaN goes through both
         if height.dtype != np.float32 or not np.isfinite(highest):
             height = as_array("height_m", height, "H W", H=H, W=W)
-        still = shear is None or np.abs(shear).max() <= UNSEEN_SHEAR_PX * self.spec.camera.pixel_pitch_m
-        if highest <= self._unseen_m and (still or not self._dots):
-            return self._rest_light
-        return self._light(height, shear)
+        return height, highest
 
-    def _light(self, height: np.ndarray, shear: np.ndarray | None) -> np.ndarray:
-        """Light from the gel, planes, shape (3, H, stride)."""
-        planes, inner = self._planes, self._planes.inner(self._surface[0])
-        np.multiply(height, np.float32(1 / self.spec.camera.pixel_pitch_m), out=inner)
-        inner += planes.inner(self._field.rest_px[0])
-        planes.extend_linearly(self._surface)
-        lit = self._shadows.lit(self._surface) if self.config.shadows else self._unshadowed
-        light = self._response.light(self._surface, lit)
-        if self._dots:
-            self._dots.print_on(light, shear)
-        return light
+    def _checked_motion(self, shear_m) -> np.ndarray | None:
+        """Float32, shape (h, w, 2 or 3); None if no dot is seen to move."""
+        if shear_m is None:
+            return None
+        h, w = self.spec.gel.grid_shape
+        motion = np.asarray(shear_m)
+        axes = motion.shape[2] if motion.ndim == 3 and motion.shape[2] in (2, 3) else 2
+        motion = as_array("shear_m", motion, f"h w {axes}", h=h, w=w)
+        moved = self._dots and np.abs(motion).max() > UNSEEN_SHEAR_PX * self.spec.camera.pixel_pitch_m
+        return motion if moved else None
+
+    def _checked_zones(self, touched) -> np.ndarray | None:
+        """Contiguous bool, shape (H, W), or None."""
+        if touched is None:
+            return None
+        zones, (H, W) = np.asarray(touched), self.spec.image_shape
+        if zones.shape != (H, W) or zones.dtype not in (np.bool_, np.uint8):
+            raise ShapeError(f"`touched` must be bool or uint8 of shape (H, W), H={H}, W={W}; got {zones.dtype} {zones.shape}.")
+        return np.ascontiguousarray(zones if zones.dtype == np.bool_ else zones > 0)
+
+    def _lamp_camera(self) -> Exposure:
+        """The camera that sees the lamps' light, and dots before a given picture."""
+        spec, planes, camera = self.spec, self._planes, self.spec.camera
+        marks = surface_gain(spec)
+        gain = 255 * vignetting(spec.image_shape, camera.vignetting) * marks
+        made = {"blur_px": camera.blur_px * self.config.blur, "noise_std": camera.noise_std, "gain": gain}
+        if spec.background is None or self._rest_light is None:
+            return Exposure(planes, **made)
+        rest = Exposure(planes, **made).levels(self._rest_light.copy())
+        given = spec.background.levels(spec.image_shape) * marks[..., None]
+        return Exposure(planes, **made, offset=given - np.moveaxis(planes.inner(rest), 0, 2))
+
+    def _table_response(self) -> TableResponse:
+        spec, marks = self.spec, surface_gain(self.spec)
+        if spec.background is None:
+            rest = np.moveaxis(self._planes.inner(self._exposure.levels(self._rest_light.copy())), 0, 2)
+        else:
+            rest = spec.background.levels(spec.image_shape) * marks[..., None]
+        return TableResponse(spec.response, self._planes, rest=rest, gain=marks, noise_std=spec.camera.noise_std)
 
 
-def _unseen_height_m(spec: SensorSpec, field: LightField) -> float:
-    """t of (2)."""
-    steepest = 1 - spec.coating.specular * (1 - field.shininess)
-    level = 255 * (field.colors * field.strength.max((1, 2))[:, None]).sum(0).max() * steepest
-    return float(UNSEEN_LEVELS * spec.camera.pixel_pitch_m / (2 * np.sqrt(2) * max(level, 1.0)))
+def _with_table(spec: SensorSpec, config: OpticsConfig) -> bool:
+    if config.response not in ("auto", "table", "lights"):
+        raise ArgumentError(f"`response` must be auto, table or lights; got {config.response!r}.")
+    if config.response == "table" and spec.response is None:
+        raise ArgumentError(
+            f"`response` is table, but the sensor {spec.name} has no calibrated colour table; use auto or lights."
+        )
+    return spec.response is not None and config.response != "lights"

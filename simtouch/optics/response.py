@@ -46,16 +46,20 @@ def lamp_light(n_l, n_v, halfway_scale, gloss, softness, shininess: ti.template(
 
 @ti.kernel
 def _respond(
-    surface: Flat, lit: Flat, strength: Flat, scales: Flat, places: Flat, colors: Flat, coating: Flat, lamps: ti.template(),
-    shininess: ti.template(), rows: int, stride: int, out: Flat,
+    surface: Flat, lit: Flat, numbers: Flat, lamps: ti.template(), shininess: ti.template(), rows: int, stride: int, out: Flat,
 ):  # fmt: skip
-    """Planes follow one another. `scales`: 1 / distance to the camera, then 1 / distance and halfway scale of each lamp;
-    `places`: x, y, z of the camera, then of each lamp; `coating`: ambient rgb, g, s."""
+    """Planes follow one another. `numbers`: planes of 1 / distance to the camera, then 1 / distance and halfway scale of each lamp, then
+    the strength of each lamp; x, y, z of the camera, then of each lamp; the colours; ambient rgb, g, s. One array, because each
+    costs a launch 20 us."""
     for i in range(rows):
         size = rows * stride
         above, below = ti.max(i - 1, 0) * stride, ti.min(i + 1, rows - 1) * stride
         per_row = 1.0 / ti.max(ti.min(i + 1, rows - 1) - ti.max(i - 1, 0), 1)
-        gloss, softness = coating[3], coating[4]
+        strength, places = (1 + 2 * lamps) * size, (1 + 3 * lamps) * size
+        colors = places + 3 * (1 + lamps)
+        coating = colors + 3 * lamps
+        gloss, softness = numbers[coating + 3], numbers[coating + 4]
+        eye_x, eye_y, eye_z = numbers[places], numbers[places + 1], numbers[places + 2]
         red, green, blue = Tile(0.0), Tile(0.0), Tile(0.0)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
@@ -67,14 +71,15 @@ def _respond(
                 scale = 1.0 / ti.sqrt(1.0 + slope_x * slope_x + slope_y * slope_y)
                 n_x, n_y = slope_x * scale, slope_y * scale
                 x, y, z = ti.cast(j - PAD, ti.f32), ti.cast(i, ti.f32), surface[at]
-                n_v = (n_x * (places[0] - x) + n_y * (places[1] - y) - scale * (places[2] - z)) * scales[at]
-                light = vec3(coating[0], coating[1], coating[2])
+                n_v = (n_x * (eye_x - x) + n_y * (eye_y - y) - scale * (eye_z - z)) * numbers[at]
+                light = vec3(numbers[coating], numbers[coating + 1], numbers[coating + 2])
                 for k in ti.static(range(lamps)):
-                    to_x, to_y, to_z = places[3 * k + 3] - x, places[3 * k + 4] - y, places[3 * k + 5] - z
-                    n_l = (n_x * to_x + n_y * to_y - scale * to_z) * scales[(2 * k + 1) * size + at]
-                    gain = lamp_light(n_l, n_v, scales[(2 * k + 2) * size + at], gloss, softness, shininess)
-                    gain *= strength[k * size + at] * lit[k * size + at]
-                    light += gain * vec3(colors[3 * k], colors[3 * k + 1], colors[3 * k + 2])
+                    lamp, color = places + 3 * k + 3, colors + 3 * k
+                    to_x, to_y, to_z = numbers[lamp] - x, numbers[lamp + 1] - y, numbers[lamp + 2] - z
+                    n_l = (n_x * to_x + n_y * to_y - scale * to_z) * numbers[(2 * k + 1) * size + at]
+                    gain = lamp_light(n_l, n_v, numbers[(2 * k + 2) * size + at], gloss, softness, shininess)
+                    gain *= numbers[strength + k * size + at] * lit[k * size + at]
+                    light += gain * vec3(numbers[color], numbers[color + 1], numbers[color + 2])
                 red[e], green[e], blue[e] = light.x, light.y, light.z
             eighth = i * (stride // 8) + start // 8
             store_tile(red, eighth, out)
@@ -87,7 +92,9 @@ class Response:
 
     def __init__(self, field: LightField, planes: Planes):
         ensure_runtime()
-        self._planes, self._field = planes, field
+        self._planes, self._lamps, self._shininess = planes, len(field.colors), field.shininess
+        parts = (field.scales, field.strength, field.places_px, field.colors, field.coating)
+        self._numbers = np.concatenate([np.ravel(part) for part in parts])
         self._out = planes.new(3)
 
     def light(self, surface_px: np.ndarray, lit: np.ndarray) -> np.ndarray:
@@ -97,8 +104,7 @@ class Response:
             surface_px: Gel surface in pixels, plane extended linearly, shape (1, H, stride).
             lit: Share of each lamp that is not cast into shadow, planes, shape (K, H, stride).
         """
-        field, planes = self._field, self._planes
-        place = (field.strength, field.scales, field.places_px)
-        flat = (a.reshape(-1) for a in (surface_px, lit, *place, field.colors, field.coating))
-        _respond(*flat, len(field.colors), field.shininess, planes.rows, planes.stride, self._out.reshape(-1))
+        planes = self._planes
+        flat = (surface_px.reshape(-1), lit.reshape(-1), self._numbers)
+        _respond(*flat, self._lamps, self._shininess, planes.rows, planes.stride, self._out.reshape(-1))
         return self._out

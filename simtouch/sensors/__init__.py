@@ -1,6 +1,7 @@
 """What a sensor is: `SENSORS` by name, or a sensor file."""
 
 from simtouch.sensors.background import Background
+from simtouch.sensors.blemishes import Blemishes
 from simtouch.sensors.colour_table import ColourTable
 from simtouch.sensors.digit import DIGIT
 from simtouch.sensors.gelsight_2017 import GELSIGHT_2017
@@ -15,6 +16,7 @@ SENSORS: dict[str, SensorSpec] = {spec.name: spec for spec in (DIGIT, GELSIGHT_M
 __all__ = [
     "SENSORS",
     "Background",
+    "Blemishes",
     "Camera",
     "Coating",
     "ColourTable",

@@ -76,6 +76,7 @@ DIGIT = SensorSpec(
         "camera.noise_std": "repeated presses of a real DIGIT: std 3.25 / 1.65 / 2.8 levels (R / G / B)",
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
+        "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
         "lights": "lamps at 30, 150 and 270 degrees, 18-20 mm from the axis as in public simulators; seen through the window they seem "
         "4.5-4.8 mm below the gel: heights, patches and colours by eye against the shadows and colours of real images",
         "coating": "set by eye against real images",

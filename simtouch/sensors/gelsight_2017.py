@@ -79,6 +79,7 @@ GELSIGHT_2017 = SensorSpec(
         "camera.noise_std": "set by eye against real images",
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
+        "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
         "lights": "three arrays about 120 degrees apart (Dong 2017, third-party notes); heights, patches, colours by eye on real images",
         "coating": "aluminium powder, matte (third-party notes); set by eye against real images",
         "markers": "not published for this unit; 8 x 8 is the default of the laboratory's tracking code; pitch, diameter and depth assumed",

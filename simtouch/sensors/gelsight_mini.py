@@ -73,6 +73,7 @@ GELSIGHT_MINI = SensorSpec(
         "camera.noise_std": "set by eye against real images",
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
+        "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
         "lights": "number and places not published; four, patches and colours set by eye against real images",
         "coating": "grey, no metal flakes [gsrobotics]; set by eye against real images",
         "working_range": "public press data use up to 5 N and 2 mm; speeds are defaults",

@@ -40,6 +40,16 @@ def sensor_from_dict(data: dict, origin: str = "sensor") -> SensorSpec:
     return _build(SensorSpec, {k: v for k, v in data.items() if k != "format"}, origin)
 
 
+def part_to_plain(part) -> dict:
+    """One part of a spec as plain JSON values."""
+    return _plain(asdict(part))
+
+
+def part_from_plain(kind, data, where: str):
+    """Inverse of `part_to_plain`; `where` names the source in messages."""
+    return _build(kind, data, where)
+
+
 def _plain(value):
     if isinstance(value, Numbers):
         return value.to_plain()

@@ -12,6 +12,7 @@ import numpy as np
 from simtouch._checks import ArgumentError, as_number
 from simtouch.geometry.gap_map import Grid
 from simtouch.sensors.background import Background
+from simtouch.sensors.blemishes import Blemishes
 from simtouch.sensors.colour_table import ColourTable
 
 Rgb = tuple[float, float, float]
@@ -70,6 +71,8 @@ class Camera:
     """Standard deviation of the pixel noise per channel [grey levels of 255]."""
     vignetting: float
     """Share of the light lost in the corners, in [0, 1)."""
+    exposure_drift: float = 0.0
+    """Standard deviation of an overall gain that changes from frame to frame [share]; 0 for a fixed exposure."""
 
     def __post_init__(self):
         as_number("pixel_pitch_m", self.pixel_pitch_m, above=0)
@@ -77,6 +80,7 @@ class Camera:
         as_number("distance_m", self.distance_m, above=0)
         as_number("vignetting", self.vignetting, at_least=0, below=1)
         as_number("blur_px", self.blur_px, at_least=0)
+        as_number("exposure_drift", self.exposure_drift, at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,20 +139,54 @@ class MarkerGrid:
     """Distance between neighbours (along x, along y) [m]."""
     diameter_m: float
     depth_m: float
-    """How far below the surface the dots lie [m]."""
+    """How far below the surface the dots lie, towards the camera [m]."""
     ink: Rgb
     """Share of the light that a dot lets back, per channel."""
     offset_m: tuple[float, float] = (0.0, 0.0)
     rotation_rad: float = 0.0
+    jitter_m: float = 0.0
+    """Each dot lies up to that far from its place in the grid, along x and along y [m]."""
+    size_jitter: float = 0.0
+    """Each diameter differs by up to that share, in [0, 1)."""
+    dropout: float = 0.0
+    """Chance that a dot is missing, in [0, 1)."""
+    jitter_seed: int = 0
+
+    def __post_init__(self):
+        for name in ("diameter_m", "rows", "cols"):
+            as_number(name, getattr(self, name), above=0)
+        for name in ("depth_m", "jitter_m"):
+            as_number(name, getattr(self, name), at_least=0)
+        for name in ("size_jitter", "dropout"):
+            as_number(name, getattr(self, name), at_least=0, below=1)
 
     @property
     def rest_m(self) -> np.ndarray:
-        """Places of the resting dots (x, y) [m], float64, shape (M, 2), row by row."""
+        """Places where the resting dots are seen (x, y) [m], float64, shape (M, 2), row by row; of missing dots, where they would be."""
+        c, s = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
+        return self.lattice_m @ np.array([[c, s], [-s, c]]) + self.offset_m
+
+    @property
+    def lattice_m(self) -> np.ndarray:
+        """The same in the grid's own axes, before it is turned and shifted."""
         x = (np.arange(self.cols) - (self.cols - 1) / 2) * self.pitch_m[0]
         y = (np.arange(self.rows) - (self.rows - 1) / 2) * self.pitch_m[1]
-        flat = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        c, s = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
-        return flat @ np.array([[c, s], [-s, c]]) + self.offset_m
+        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2) + self.jitter_m * self._drawn[:, :2]
+
+    @property
+    def diameters_m(self) -> np.ndarray:
+        """Diameter of each dot [m], float64, shape (M,)."""
+        return self.diameter_m * (1 + self.size_jitter * self._drawn[:, 2])
+
+    @property
+    def present(self) -> np.ndarray:
+        """Which dots there are: bool, shape (M,)."""
+        return (self._drawn[:, 3] + 1) / 2 >= self.dropout
+
+    @property
+    def _drawn(self) -> np.ndarray:
+        """Four numbers in [-1, 1) for each dot."""
+        return np.random.default_rng(self.jitter_seed).uniform(-1, 1, (self.rows * self.cols, 4))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +214,8 @@ class SensorSpec:
     background: Background | None = None
     """The resting picture; None: what `lights` and `coating` give."""
     markers: MarkerGrid | None = None
+    blemishes: Blemishes | None = None
+    """Dust, scratches and wear; None: a coating without a mark."""
     working_range: WorkingRange
     sources: dict[str, str] = field(default_factory=dict, hash=False)
     """Where each number comes from."""

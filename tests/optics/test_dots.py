@@ -3,9 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simtouch.gel.markers import marker_flow
+from simtouch.optics import OpticsConfig, Renderer
 from simtouch.optics.dots import Dots
 from simtouch.optics.planes import Planes
 from simtouch.sensors import SENSORS
+from tests.optics.presses import press_m
 from tests.reference.dots import covered_share, material_point, material_point_between_nodes
 
 MARKED = replace(
@@ -14,6 +17,19 @@ MARKED = replace(
 )
 PLANES = Planes(*MARKED.image_shape)
 PITCH_M = MARKED.camera.pixel_pitch_m
+
+
+def drawn(spec, displacement_m) -> np.ndarray:
+    """How much ink is seen where, in [0, 1], shape (H, W)."""
+    planes = Planes(*spec.image_shape)
+    light = planes.padded(np.ones((3, *spec.image_shape)))
+    Dots(spec, planes).print_on(light, displacement_m)
+    return (1 - planes.inner(light)[0]) / (1 - spec.markers.ink[0])
+
+
+def places_px(spec) -> np.ndarray:
+    H, W = spec.image_shape
+    return spec.markers.rest_m / spec.camera.pixel_pitch_m + [(W - 1) / 2, (H - 1) / 2]
 
 
 def printed(spec, shear_px=None) -> np.ndarray:
@@ -93,3 +109,77 @@ def test_dots_cover_their_area():
     marks = MARKED.markers
     area = (1 - printed(MARKED)[0]).sum() / (1 - marks.ink[0]) * PITCH_M**2
     assert area == pytest.approx(marks.rows * marks.cols * np.pi * marks.diameter_m**2 / 4, rel=0.01)
+
+
+UNEVEN = replace(MARKED, markers=replace(MARKED.markers, jitter_m=0.2e-3, size_jitter=0.2, dropout=0.1, jitter_seed=7))
+
+
+@pytest.mark.parametrize("scale", [0.0, 5.0])
+def test_uneven_dots_are_their_numpy_twin(scale):
+    """Every dot has its own place and size, and some are missing."""
+    marks, shear = UNEVEN.markers, wavy_shear(scale)
+    assert 0 < (~marks.present).sum() < 15
+    there, radii = marks.present, marks.diameters_m / PITCH_M / 2
+    x, y = material_point_between_nodes(on_gel(shear), 4)
+    wanted = covered_share(x, y, places_px(UNEVEN)[there], radii[there])
+    np.testing.assert_allclose(drawn(UNEVEN, (on_gel(shear) * PITCH_M).astype(np.float32)), wanted, atol=4e-3)
+
+
+def test_jitter_leaves_a_dot_within_its_bounds():
+    even, uneven = MARKED.markers, UNEVEN.markers
+    off = uneven.lattice_m - even.lattice_m
+    assert 0.15e-3 < np.abs(off).max() <= 0.2e-3
+    assert np.abs(uneven.diameters_m / even.diameter_m - 1).max() <= 0.2
+    assert len(np.unique(off)) == off.size
+    assert not np.array_equal(off, replace(uneven, jitter_seed=8).lattice_m - even.lattice_m)
+
+
+@pytest.mark.parametrize("name", ["gelsight_mini_markers", "gelsight_2017"])
+def test_a_gel_pushed_towards_the_camera_shows_its_dots_farther_out_and_larger(name):
+    """A flat gel, sunk by 1.2 mm as a whole: closed form, places and areas."""
+    spec, sunk = SENSORS[name], 1.2e-3
+    spec = replace(spec, gel=replace(spec.gel, dome_radius_m=(np.inf, np.inf)))
+    H, W = spec.image_shape
+    displacement = np.zeros((*spec.gel.grid_shape, 3), np.float32)
+    displacement[..., 2] = -sunk
+    distance = spec.camera.distance_m - spec.markers.depth_m
+    grows = distance / (distance - sunk)
+    centre = np.array([(W - 1) / 2, (H - 1) / 2])
+    there = centre + (places_px(spec) - centre) * grows
+    radius = grows * spec.markers.diameter_m / spec.camera.pixel_pitch_m / 2
+    ink, (rows, cols) = drawn(spec, displacement), np.mgrid[:H, :W]
+    for x, y in there[(there > radius + 2).all(1) & (there < [W - radius - 2, H - radius - 2]).all(1)]:
+        near = ink * (np.hypot(cols - x, rows - y) < radius + 2)
+        assert near.sum() == pytest.approx(np.pi * radius**2, rel=0.01)
+        np.testing.assert_allclose([(near * cols).sum() / near.sum(), (near * rows).sum() / near.sum()], (x, y), atol=0.02)
+
+
+def test_dots_under_a_press_are_drawn_where_the_labels_say():
+    """With motion in the plane, in depth and uneven dots; the label of a missing dot is where it would be."""
+    h, w = UNEVEN.gel.grid_shape
+    y, x = np.mgrid[:h, :w]
+    bump = np.exp(-((x - 0.6 * w) ** 2 + (y - 0.4 * h) ** 2) / 500)[..., None]
+    displacement = (bump * [0.2e-3, -0.1e-3, -0.7e-3]).astype(np.float32)
+    position, flow = marker_flow(UNEVEN, displacement)
+    assert np.hypot(*flow.T).max() > 3
+    ink, (rows, cols) = drawn(UNEVEN, displacement), np.mgrid[:240, :320]
+    inside = (position > 14).all(1) & (position < [306, 226]).all(1)
+    assert ink[tuple(np.round(position[inside & ~UNEVEN.markers.present]).astype(int).T[::-1])].max() == 0
+    for px, py in position[inside & UNEVEN.markers.present]:
+        near = ink * (np.hypot(cols - px, rows - py) < 12)
+        assert np.hypot((near * cols).sum() / near.sum() - px, (near * rows).sum() / near.sum() - py) < 0.1
+
+
+def test_dots_lie_before_the_coating_its_shadows_and_highlights():
+    """In the middle of a dot only its share of what is behind it is left, be that in the shadow or in the highlight."""
+    spec = replace(SENSORS["gelsight_mini_markers"], response=None, background=None)
+    spec = replace(spec, coating=replace(spec.coating, specular=0.6, shadow_depth=0.9))
+    config = OpticsConfig(noise=False, blur=False)
+    behind = Renderer(replace(spec, markers=None), config)
+    height = press_m(spec)
+    plain, dotted = behind.render(height).astype(float), Renderer(spec, config).render(height).astype(float)
+    hidden = drawn(spec, None) == 1
+    assert hidden.sum() > 5000
+    change = np.abs(plain - behind.background)[hidden]
+    assert change.max() > 40  # there is light and shade behind dots
+    np.testing.assert_allclose(dotted[hidden], plain[hidden] * spec.markers.ink, atol=1)

@@ -3,10 +3,16 @@
 import numpy as np
 
 
-def covered_share(x, y, dots_px: np.ndarray, radius_px: float) -> np.ndarray:
-    """Covered share of the material point (x, y), by asking every dot, shape (M, 2), for its distance."""
-    distance = np.min(np.hypot(x[..., None] - dots_px[:, 0], y[..., None] - dots_px[:, 1]), axis=-1)
-    return np.clip(radius_px + 0.5 - distance, 0, 1)
+def covered_share(x, y, dots_px: np.ndarray, radius_px) -> np.ndarray:
+    """Covered share of the material point (x, y), by asking every dot, place (M, 2), radius one or (M,), how far it is."""
+    distance = np.hypot(x[..., None] - dots_px[:, 0], y[..., None] - dots_px[:, 1])
+    return np.clip(radius_px + 0.5 - distance, 0, 1).max(-1)
+
+
+def apparent_motion(displacement: np.ndarray, place: np.ndarray, distance) -> np.ndarray:
+    """How far points (x, y), (..., 2), at a distance from the pinhole seem to move when they move by (..., 3): a ray, at two places."""
+    now = place + displacement[..., :2]
+    return now * (distance / (distance + displacement[..., 2]))[..., None] - place
 
 
 def material_point(shear_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

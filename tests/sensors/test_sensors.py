@@ -46,6 +46,9 @@ def test_a_sensor_file_gives_the_sensor_back(name, tmp_path):
         (lambda d: d["gel"].update(grid_shape=[7, 9]), "grid_shape"),
         (lambda d: d["camera"].update(image_shape=[320]), "image_shape"),
         (lambda d: d["lights"][0].update(position_m=[0, 0, 1]), "z < 0"),
+        (lambda d: d["camera"].update(exposure_drift=-0.1), "exposure_drift"),
+        (lambda d: d.update(blemishes={"dust": -2}), "dust"),
+        (lambda d: d.update(blemishes={"rust": 2}), "unknown field `rust`"),
         (lambda d: d.update(lights={}), "lights"),
     ],
 )
