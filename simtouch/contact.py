@@ -7,7 +7,7 @@ import numpy as np
 
 from simtouch._checks import ArgumentError
 from simtouch.frame import TactileFrame
-from simtouch.gel.lift import Lift
+from simtouch.gel.lift import Lift, touched_pixels
 from simtouch.gel.markers import marker_flow
 from simtouch.gel.slip import slip_ratio, slip_state
 from simtouch.gel.surface import GelSurface, centre_of_pressure, torsion, wrench
@@ -151,13 +151,14 @@ class Contact:
 
     def image_surface(self, surface: GelSurface, over_pixels: np.ndarray) -> ImageSurface:
         """The gel's state seen pixel by pixel; `over_pixels` is `Approach.over`."""
-        displacement, contact, shape = surface.displacement_m, surface.contact_mask, self._pixels.shape
+        displacement, shape = surface.displacement_m, self._pixels.shape
         if not displacement.any():
             return ImageSurface(height_m=np.zeros(shape, np.float32), touched=np.zeros(shape, bool), motion_m=None)
         if surface.follows_indenter:
-            height, touched = self._lift.lift_height(displacement[..., 2], over_pixels, contact)
+            height = self._lift.lift_height(displacement[..., 2], over_pixels)
         else:
-            height, touched = self._lift.lift(displacement[..., 2]), self._lift.lift(contact.astype(np.float32)) > 0.5
+            height = self._lift.lift(displacement[..., 2])
+        touched = touched_pixels(surface.normal_traction_pa, over_pixels, height)
         return ImageSurface(height_m=height, touched=touched, motion_m=displacement if self._spec.markers else None)
 
 

@@ -2,23 +2,29 @@
 
     u(x, y) = sum_ab c_ab B(y - a) B(x - b),   c from u by the spline filter                                         (1)
     height  = -max(-u_z, d)   where the surface follows the indenter                                                 (2)
-    touched = -d - u_z <= t   t: 2 um in and next to cells in contact, 15 um if all around are, none elsewhere       (3)
+    touched = [v >= 0 by straight lines between the cells' centres] and -d - height < 15 um                          (3)
+    v = r = min(p^2 / (P - p^2), 1) in a cell in contact,  v = R - 1 elsewhere                                       (4)
 
 B-splines have continuous slopes and curvatures, so shading shows no cells. (2) keeps the surface out of the indenter at every pixel: it
-brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge. A spline through
-touching cells leaves the indenter by 0.5 um between them (sphere of 4 mm) to some um (inside sharp rims): t lets that pass, and
-moves the edge of a smooth contact by half a pixel.
+brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge. Pressure falls
+to the rim of a contact like the root of the distance, so r of (4), with P the largest p^2 around a cell, is the way to the rim in cells, and
+R, the largest r around, tells a free cell its own. The gap to the indenter only cuts out what is clearly away, as between the peaks of a
+texture: in a sheared contact it holds some um of coupling, and would fray the edge.
 Spline theory: Unser, IEEE Signal Processing Magazine 16(6), 1999.
 """
 
+import cv2
 import numpy as np
 from scipy.ndimage import spline_filter
 
 from simtouch._checks import as_array
-from simtouch._taichi import Flat, FlatByte, ensure_runtime, ti
+from simtouch._taichi import Flat, ensure_runtime, ti
 
-NEAR_M, INSIDE_M, NEVER_M = 2e-6, 15e-6, -1e9
-"""t of (3)."""
+CELLS = 8
+"""Cells of a row that are lifted at once, by vector instructions."""
+
+AWAY_M = 15e-6
+"""Gap to the indenter from which on a pixel is not touched."""
 
 
 @ti.func
@@ -29,26 +35,6 @@ def _mirrored(i: int, n: int):
 
 
 @ti.func
-def _across(coefficients: ti.template(), weights: ti.template(), i: int, b: int, h: int, w: int, ratio: int):
-    """Spline along y at image row i and cell column b."""
-    phase = i % ratio
-    first = i // ratio - 2 + (2 * phase + 1 > ratio)
-    value = 0.0
-    for t in ti.static(range(4)):
-        value += weights[phase * 4 + t] * coefficients[_mirrored(first + t, h) * w + b]
-    return value
-
-
-@ti.func
-def _along(row: ti.template(), weights: ti.template(), first: int, phase: int):
-    """Spline along x at one phase of a cell; `first` is the place of its first coefficient."""
-    value = 0.0
-    for t in ti.static(range(4)):
-        value += weights[phase * 4 + t] * row[first + t]
-    return value
-
-
-@ti.func
 def _pad(row_out: ti.template(), start: int, w: int):
     """Mirror two cells beyond either end of a row of w, so that the inner loop needs no test."""
     for k in ti.static(range(1, 3)):
@@ -56,45 +42,55 @@ def _pad(row_out: ti.template(), start: int, w: int):
         row_out[start + w - 1 + k] = row_out[start + w - 1 - k]
 
 
-@ti.kernel
-def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: int, row_out: Flat, out: Flat):
-    for i in range(h * ratio):
-        start = i * (w + 4) + 2
-        for b in range(w):
-            row_out[start + b] = _across(coefficients, weights, i, b, h, w, ratio)
-        _pad(row_out, start, w)
-        for b in range(w):
-            p = (i * w + b) * ratio
-            for q in range(ratio // 2):
-                out[p + q] = _along(row_out, weights, start + b - 2, q)
-            for q in range(ratio // 2, ratio):
-                out[p + q] = _along(row_out, weights, start + b - 1, q)
+@ti.func
+def _across(coefficients: ti.template(), weights: ti.template(), i: int, h: int, w: int, ratio: ti.template(), row_out: ti.template()):
+    """Spline along y at image row i, over every cell of it; mirrored at both ends."""
+    phase = i % ratio
+    first = i // ratio - 2 + (2 * phase + 1 > ratio)
+    start = i * (w + 4) + 2
+    lines = ti.Vector([_mirrored(first + t, h) * w for t in ti.static(range(4))])
+    by = ti.Vector([weights[phase * 4 + t] for t in ti.static(range(4))])
+    for b in range(w):
+        value = 0.0
+        for t in ti.static(range(4)):
+            value += by[t] * coefficients[lines[t] + b]
+        row_out[start + b] = value
+    _pad(row_out, start, w)
 
 
 @ti.func
-def _meet(spline: float, overlap: float, slack: float, p: int, out: ti.template(), touched_out: ti.template()):
-    """Equations (2) and (3) at pixel p."""
-    out[p] = ti.min(spline, -overlap)
-    touched_out[p] = ti.cast(-overlap - spline <= slack, ti.u8)
+def _along(row: ti.template(), weights: ti.template(), first: int, ratio: ti.template(), pixels_out: ti.template()):
+    """Spline along x over some cells, from the one on whose coefficient is at `first`."""
+    for c in range(CELLS):
+        for q in ti.static(range(ratio)):
+            value = 0.0
+            for t in ti.static(range(4)):
+                value += weights[q * 4 + t] * row[first + c - 2 + t + ti.static(2 * q // ratio)]
+            pixels_out[c * ratio + q] = value
 
 
 @ti.kernel
-def _lift_height(
-    coefficients: Flat, weights: Flat, overlap: Flat, slack: Flat, h: int, w: int, ratio: int, row_out: Flat, out: Flat,
-    touched_out: FlatByte,
-):  # fmt: skip
-    """`slack`: t of each cell."""
+def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat):
     for i in range(h * ratio):
-        start = i * (w + 4) + 2
-        for b in range(w):
-            row_out[start + b] = _across(coefficients, weights, i, b, h, w, ratio)
-        _pad(row_out, start, w)
-        for b in range(w):
-            p, t = (i * w + b) * ratio, slack[(i // ratio) * w + b]
-            for q in range(ratio // 2):
-                _meet(_along(row_out, weights, start + b - 2, q), overlap[p + q], t, p + q, out, touched_out)
-            for q in range(ratio // 2, ratio):
-                _meet(_along(row_out, weights, start + b - 1, q), overlap[p + q], t, p + q, out, touched_out)
+        pixels = ti.Vector([0.0 for _ in ti.static(range(CELLS * ratio))])
+        _across(coefficients, weights, i, h, w, ratio, row_out)
+        for block in range((w + CELLS - 1) // CELLS):
+            _along(row_out, weights, i * (w + 4) + 2 + block * CELLS, ratio, pixels)
+            p = (i * w + block * CELLS) * ratio
+            for e in range(ti.min(CELLS, w - block * CELLS) * ratio):
+                out[p + e] = pixels[e]
+
+
+@ti.kernel
+def _lift_height(coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat):
+    for i in range(h * ratio):
+        pixels = ti.Vector([0.0 for _ in ti.static(range(CELLS * ratio))])
+        _across(coefficients, weights, i, h, w, ratio, row_out)
+        for block in range((w + CELLS - 1) // CELLS):
+            _along(row_out, weights, i * (w + 4) + 2 + block * CELLS, ratio, pixels)
+            p = (i * w + block * CELLS) * ratio
+            for e in range(ti.min(CELLS, w - block * CELLS) * ratio):
+                out[p + e] = ti.min(pixels[e], -overlap[p + e])
 
 
 def spline_weights(ratio: int) -> np.ndarray:
@@ -106,12 +102,20 @@ def spline_weights(ratio: int) -> np.ndarray:
     )
 
 
-def slack_m(contact_mask: np.ndarray) -> np.ndarray:
-    """t of (3) for each cell [m], float32, shape (h, w)."""
-    count = np.pad(contact_mask, 1, mode="edge").astype(np.uint8)
-    count = count[:-2] + count[1:-1] + count[2:]
-    count = count[:, :-2] + count[:, 1:-1] + count[:, 2:]
-    return np.array([NEVER_M] + [NEAR_M] * 8 + [INSIDE_M], np.float32)[count]
+def touched_pixels(pressure: np.ndarray, overlap_m: np.ndarray, height_m: np.ndarray) -> np.ndarray:
+    """Return (3), bool, shape (H, W).
+
+    Args:
+        pressure: On the cells, in any unit, 0 where there is no contact, float32, shape (h, w).
+        overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
+        height_m: Gel surface [m], shape (H, W).
+    """
+    around = np.ones((3, 3), np.uint8)
+    square = np.square(pressure, dtype=np.float32)
+    rise = cv2.dilate(square, around) - square
+    to_rim = np.where(square > 0, square / np.maximum(rise, np.maximum(square, np.float32(1e-30))), 0)
+    value = np.where(square > 0, to_rim, cv2.dilate(to_rim, around) - 1).astype(np.float32)
+    return (cv2.resize(value, overlap_m.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0) & (overlap_m + height_m > -AWAY_M)
 
 
 class Lift:
@@ -120,7 +124,7 @@ class Lift:
     def __init__(self, shape: tuple[int, int], ratio: int):
         self.shape, self.ratio = shape, ratio
         self._weights = spline_weights(ratio).ravel()
-        self._row = np.empty(shape[0] * ratio * (shape[1] + 4), np.float32)
+        self._row = np.zeros(shape[0] * ratio * (shape[1] + 4) + CELLS, np.float32)  # the last row is read beyond its end
 
     def lift(self, field) -> np.ndarray:
         """Return (1), float32, shape (H, W); `field` has shape (h, w)."""
@@ -129,19 +133,17 @@ class Lift:
         _lift(self._coefficients(field), self._weights, *self.shape, self.ratio, self._row, out.ravel())
         return out
 
-    def lift_height(self, field, overlap_m, contact_mask) -> tuple[np.ndarray, np.ndarray]:
-        """Return (2) [m], float32, and (3), bool, both of shape (H, W).
+    def lift_height(self, field, overlap_m) -> np.ndarray:
+        """Return (2) [m], float32, shape (H, W).
 
         Args:
             field: z displacement of the surface [m], shape (h, w).
             overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
-            contact_mask: Touched cells, bool, shape (h, w).
         """
-        out, touched = np.empty(self._image_shape, np.float32), np.empty(self._image_shape, np.uint8)
+        out = np.empty(self._image_shape, np.float32)
         ensure_runtime()
-        given = (self._coefficients(field), self._weights, overlap_m.ravel(), slack_m(contact_mask).ravel())
-        _lift_height(*given, *self.shape, self.ratio, self._row, out.ravel(), touched.ravel())
-        return out, touched.view(bool)
+        _lift_height(self._coefficients(field), self._weights, overlap_m.ravel(), *self.shape, self.ratio, self._row, out.ravel())
+        return out
 
     @property
     def _image_shape(self) -> tuple[int, int]:

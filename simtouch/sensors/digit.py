@@ -4,7 +4,8 @@ Sources: [DIGIT-paper] Lambeta et al., RA-L 2020, arXiv 2005.14679; [digit-desig
 design files and driver; [gs_sdk], [digit-depth] scales in use. Where sources disagree the choice stands in `sources`.
 """
 
-from simtouch.sensors.spec import Camera, Coating, GelPad, Light, SensorSpec, WorkingRange
+from simtouch.sensors.colours import load_colours
+from simtouch.sensors.spec import Camera, GelPad, SensorSpec, WorkingRange
 
 DIGIT = SensorSpec(
     name="digit",
@@ -28,29 +29,7 @@ DIGIT = SensorSpec(
         noise_std=(3.25, 1.65, 2.8),
         vignetting=0.15,
     ),
-    lights=(
-        Light(
-            position_m=(15e-3, -10e-3, -4.5e-3), color=(1.8, 0.2, 0.3), falloff=0.6, aim_m=(-5e-3, -3e-3), spread_m=(14e-3, 8e-3)
-        ),
-        Light(
-            position_m=(-15e-3, -10e-3, -4.5e-3),
-            color=(0.12, 1.5, 0.06),
-            falloff=0.6,
-            aim_m=(5e-3, -2e-3),
-            spread_m=(14e-3, 8e-3),
-        ),
-        Light(position_m=(0.0, 20e-3, -4.8e-3), color=(0.05, 0.3, 1.25), falloff=0.4, aim_m=(0.0, 2e-3), spread_m=(6e-3, 18e-3)),
-    ),
-    coating=Coating(
-        ambient=(0.07, 0.1, 0.11),
-        specular=0.06,
-        shininess=16,
-        shadow_depth=0.9,
-        penumbra_m=0.4e-3,
-        softness=0.15,
-        unevenness=0.1,
-        unevenness_seed=1,
-    ),
+    **load_colours("digit").fields(),
     working_range=WorkingRange(
         normal_force_n=(0.05, 5.0),
         indent_depth_m=(0.1e-3, 1.2e-3),
@@ -77,9 +56,11 @@ DIGIT = SensorSpec(
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
         "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
-        "lights": "lamps at 30, 150 and 270 degrees, 18-20 mm from the axis as in public simulators; seen through the window they seem "
-        "4.5-4.8 mm below the gel: heights, patches and colours by eye against the shadows and colours of real images",
-        "coating": "set by eye against real images",
+        "response": "our fit to the 32 ball presses of a DIGIT published with FOTS (README: MIT), circles found automatically, "
+        "ball 4.7 mm and 0.0567 mm a pixel assumed: experiments/fit_presets.py",
+        "background": "the smooth part (12 x 9 cosines) of the same unit at rest; other units differ: see `unit.py`",
+        "lights": "our fit to the same presses; numbers that describe the light, not a survey of the housing",
+        "coating": "our fit to the same presses",
         "working_range": "Sparsh force data up to 5 N, 2 mm slides; speeds are defaults",
     },
 )

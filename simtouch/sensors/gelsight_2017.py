@@ -5,7 +5,8 @@ Not calibrated to a 2017 unit: the gel's size, its dots and its lamps are assump
 2762, 2017, as summarised in public notes.
 """
 
-from simtouch.sensors.spec import Camera, Coating, GelPad, Light, MarkerGrid, SensorSpec, WorkingRange
+from simtouch.sensors.colours import load_colours
+from simtouch.sensors.spec import Camera, GelPad, MarkerGrid, SensorSpec, WorkingRange
 
 GELSIGHT_2017 = SensorSpec(
     name="gelsight_2017",
@@ -29,23 +30,6 @@ GELSIGHT_2017 = SensorSpec(
         noise_std=(1.5, 1.2, 1.5),
         vignetting=0.15,
     ),
-    lights=(
-        Light(position_m=(16e-3, -2e-3, -5e-3), color=(1.4, 0.25, 0.5), falloff=0.7, aim_m=(4e-3, 0.0), spread_m=(10e-3, 10e-3)),
-        Light(position_m=(-5e-3, 15e-3, -5e-3), color=(0.25, 1.5, 0.6), falloff=0.9, aim_m=(-3e-3, 4e-3), spread_m=(9e-3, 9e-3)),
-        Light(
-            position_m=(-12e-3, -12e-3, -5e-3), color=(0.3, 0.35, 1.9), falloff=0.6, aim_m=(-2e-3, -4e-3), spread_m=(9e-3, 9e-3)
-        ),
-    ),
-    coating=Coating(
-        ambient=(0.12, 0.1, 0.14),
-        specular=0.1,
-        shininess=12,
-        shadow_depth=0.6,
-        penumbra_m=0.3e-3,
-        softness=0.12,
-        unevenness=0.08,
-        unevenness_seed=3,
-    ),
     markers=MarkerGrid(
         rows=8,
         cols=8,
@@ -54,6 +38,7 @@ GELSIGHT_2017 = SensorSpec(
         depth_m=0.5e-3,
         ink=(0.15, 0.15, 0.15),
     ),
+    **load_colours("gelsight_2017").fields(),
     working_range=WorkingRange(
         normal_force_n=(0.05, 10.0),
         indent_depth_m=(0.1e-3, 1.2e-3),
@@ -80,8 +65,11 @@ GELSIGHT_2017 = SensorSpec(
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
         "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
-        "lights": "three arrays about 120 degrees apart (Dong 2017, third-party notes); heights, patches, colours by eye on real images",
-        "coating": "aluminium powder, matte (third-party notes); set by eye against real images",
+        "response": "not calibrated to a 2017 unit: our fit to 48 ball presses of another, markerless GelSight, published with the PyPI "
+        "package taxim 1.4.1 (MIT), ball radius 2 mm: experiments/fit_presets.py",
+        "background": "the smooth part (8 x 8 cosines) of that same sensor at rest",
+        "lights": "our fit to the same presses; numbers that describe the light, not a survey of the housing",
+        "coating": "our fit to the same presses",
         "markers": "not published for this unit; 8 x 8 is the default of the laboratory's tracking code; pitch, diameter and depth assumed",
         "working_range": "10 N and 2 mm are defaults",
     },

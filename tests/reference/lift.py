@@ -1,7 +1,7 @@
 """Spline lift from the gel grid to the image, by SciPy's own interpolation."""
 
 import numpy as np
-from scipy.ndimage import map_coordinates, maximum_filter, minimum_filter
+from scipy.ndimage import map_coordinates, maximum_filter
 
 
 def lift(field, ratio):
@@ -11,11 +11,17 @@ def lift(field, ratio):
     return map_coordinates(field.astype(float), np.meshgrid(rows, cols, indexing="ij"), order=3, mode="mirror")
 
 
-def lift_height(field, overlap_m, contact_mask, ratio):
-    """Height and touched pixels; the way to the indenter that still counts as touch, by cell: 2 um around contact, 15 um inside it."""
-    spline = lift(field, ratio)
-    around = contact_mask.astype(bool)
-    some = maximum_filter(around, 3, mode="nearest")
-    every = minimum_filter(around, 3, mode="nearest")
-    slack = np.where(every, 15e-6, np.where(some, 2e-6, -np.inf)).repeat(ratio, 0).repeat(ratio, 1)
-    return np.minimum(spline, -overlap_m), -overlap_m - spline <= slack
+def lift_height(field, overlap_m, ratio):
+    return np.minimum(lift(field, ratio), -overlap_m)
+
+
+def touched_pixels(pressure, overlap_m, height_m):
+    """Way to the rim of the contact in cells, from the pressure's square; by straight lines; and no clear gap."""
+    ratio, square = len(overlap_m) // len(pressure), pressure.astype(float) ** 2
+    rise = maximum_filter(square, 3, mode="nearest") - square
+    with np.errstate(divide="ignore", invalid="ignore"):
+        to_rim = np.where(square > 0, np.minimum(square / rise, 1), 0)
+    value = np.where(square > 0, to_rim, maximum_filter(to_rim, 3, mode="nearest") - 1)
+    rows, cols = ((np.arange(n * ratio) + 0.5) / ratio - 0.5 for n in pressure.shape)
+    way = map_coordinates(value, np.meshgrid(rows, cols, indexing="ij"), order=1, mode="nearest")
+    return (way >= 0) & (-overlap_m - height_m < 15e-6)
