@@ -1,8 +1,10 @@
-"""How fast: the default run of every sensor on one core, with the split between its stages. `gel` as first word: the gel alone.
+"""How fast: the default run of every sensor on one core, with the split between its stages. `gel` or `optics` first: these alone.
 
     python -m simtouch.benchmark
 
     python -m simtouch.benchmark gel
+
+    python -m simtouch.benchmark optics
 
     python -m simtouch.benchmark --sensor digit --clips 16 --out runs/benchmark.json
 
@@ -74,6 +76,11 @@ def cli() -> None:
 
         del sys.argv[1]
         run_verb(gel_benchmark.Config, gel_benchmark.measure, gel_benchmark.__doc__)
+    elif sys.argv[1:2] == ["optics"]:
+        from simtouch import optics_benchmark
+
+        del sys.argv[1]
+        run_verb(optics_benchmark.Config, optics_benchmark.measure, optics_benchmark.__doc__)
     else:
         run_verb(Config, main, __doc__)
 

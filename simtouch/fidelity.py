@@ -28,8 +28,9 @@ class Config:
     ball_diameter_mm: float | None = None
     pixel_pitch_mm: float | None = None
     """Gel length seen by one pixel; by default the sensor's."""
-    circles: Literal["labels", "auto"] = "labels"
-    """Contact circles: those of the folder, or found in the pictures."""
+    circles: Literal["labels", "auto", "fitted"] = "labels"
+    """Contact circles: those of the folder; found in the pictures; or found, refined with the fit, and in test presses placed by their
+    own pictures, which shows what the colours are worth where nobody knows the circles. Rows of the last two are marked."""
     rest: str | None = None
     """The no-contact frame; by default the picture called background, rest, f0 or the like."""
     channels: Literal["rgb-file", "bgr-file"] = "rgb-file"
@@ -113,6 +114,8 @@ def _check(config: Config) -> None:
         raise ArgumentError(
             "`--background` must be `presses` or `rest` with `--fit`, which needs a picture that fits the presses."
         )
+    if config.circles == "fitted" and not config.fit:
+        raise ArgumentError("`--circles fitted` needs `--fit`: it is the fit that moves them.")
     if config.every < 2 or not 0 <= config.start < config.every:
         raise ArgumentError(f"`--every` must be >= 2 and `--start` from 0 to below it; got {config.every} and {config.start}.")
     if not config.folder.exists():
@@ -146,6 +149,7 @@ def _presses_and_task(config: Config):
         places=places,
         rejected=rejected,
         fit=fit,
+        circles=config.circles,
         modes=modes,
         background=background,
         in_sample=config.in_sample,
@@ -180,12 +184,12 @@ def _presses(config: Config, pixel_pitch_mm: float):
         ball_radius_m=config.ball_diameter_mm / 2e3,
         pixel_pitch_m=pixel_pitch_mm / 1e3,
         rest=config.rest,
-        circles="auto" if config.circles == "auto" else None,
+        circles=None if config.circles == "labels" else "auto",
         channels=config.channels,
     )
     names = presses.names or tuple(f"press_{k:03d}" for k in range(len(presses)))
     presses, places, rejected = replace(presses, names=names), range(len(presses)), {}
-    if config.circles == "auto":
+    if config.circles != "labels":
         found = find_circles(presses)
         presses, places = found.apply(presses), found.kept
         rejected = {names[k]: why for k, why in found.rejected.items()}
@@ -210,6 +214,7 @@ def _one_split(config: Config, presses, task, start: int, ctrl_c: CtrlC):
 
 def _report(config: Config, presses, task) -> dict[str, Any]:
     """All that decides the figures, as JSON values."""
+    from simtouch.fidelity_split import CIRCLES
     from simtouch.sensors.sensor_file import sensor_to_dict
     from simtouch.stream.provenance import provenance
 
@@ -223,7 +228,7 @@ def _report(config: Config, presses, task) -> dict[str, Any]:
             "shape": list(presses.image_shape),
             "ball_diameter_mm": presses.ball_radius_m * 2e3,
             "pixel_pitch_mm": presses.pixel_pitch_m * 1e3,
-            "circles": "of the folder" if config.circles == "labels" else "found automatically",
+            "circles": CIRCLES[config.circles] or "of the folder",
             "left_out": task.rejected,
         },
         "sensor": task.sensor and sensor_to_dict(task.sensor),

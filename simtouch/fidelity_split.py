@@ -11,6 +11,7 @@ from simtouch.fidelity_page import Picture
 from simtouch.fidelity_renders import GelRender, OpticsRender, drift_of, noise_of, of_this_unit, resting_picture, spec_of_presses
 from simtouch.fidelity_rows import IN_SAMPLE, Row, marked, score_row
 from simtouch.optics.calibration.presses import PressSet
+from simtouch.optics.calibration.refine import place_circles, refine_circles
 from simtouch.optics.calibration.rest_picture import rest_picture
 from simtouch.optics.calibration.table_fit import FitConfig, fit_table
 from simtouch.optics.realness import features
@@ -19,6 +20,13 @@ from simtouch.sensors import SensorSpec
 Mode = Literal["optics", "gel"]
 Render = OpticsRender | GelRender
 NAMES: dict[Mode, str] = {"optics": "optics only", "gel": "gel + optics"}
+Circles = Literal["labels", "auto", "fitted"]
+CIRCLES: dict[Circles, str] = {
+    "labels": "",
+    "auto": "automatic circles",
+    "fitted": "automatic circles, in test presses placed by their own pictures",
+}
+"""Said beside the rows; the contact of L1c is the circle in use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,8 @@ class Task:
     fit: FitConfig | None
     """Fit the colour response to the training presses; None: take the sensor's."""
     modes: tuple[Mode, ...]
+    circles: Circles = "labels"
+    """Where the circles of the presses come from; `fitted`: they are still to be refined and placed by the fit."""
     background: Literal["presses", "rest", "sensor"]
     """The resting picture: made of the training presses, the no-contact frame, or the sensor's own."""
     in_sample: bool = False
@@ -74,7 +84,8 @@ def run_split(presses: PressSet, task: Task, start: int, every: int, tick: Calla
     if not is_test.any() or is_test.all():
         raise ArgumentError(f"the split from {start} has no {'training' if is_test.any() else 'test'} press left.")
     training, test = presses.pick(np.flatnonzero(~is_test)), presses.pick(np.flatnonzero(is_test))
-    spec, surface, background = _sensor(task, presses, training)
+    spec, surface, background, training, test = _sensor(task, presses, training, test)
+    said = CIRCLES[task.circles]
     rest_name = "no-contact frame alone"
     rows, in_sample, pictures, differ = [], [], [], {}
     alone = [(rest_name, presses.rest)]
@@ -83,13 +94,13 @@ def run_split(presses: PressSet, task: Task, start: int, every: int, tick: Calla
     if not np.array_equal(resting, presses.rest):
         alone.append((f"resting picture alone ({background})", resting))
     for name, picture in alone:
-        rows.append(score_row(name, test, [picture] * len(test), is_background=True))
+        rows.append(score_row(name, test, [picture] * len(test), is_background=True, note=said))
         in_sample += [score_row(name, training, [picture] * len(training), is_background=True)] if task.in_sample else []
     for mode, render in renders.items():
         differ[mode] = int((render.rest() != resting).sum())
         name = NAMES[mode] + (f", fitted on {len(training)}" if task.fit else "")
         images = _images(render, test, tick)
-        row = score_row(name, test, images)
+        row = score_row(name, test, images, note=said)
         rows.append(row)
         pictures += [_picture(test, k, row, images[k]) for k in range(len(test))]
         if task.in_sample:
@@ -109,16 +120,21 @@ def run_split(presses: PressSet, task: Task, start: int, every: int, tick: Calla
     )
 
 
-def _sensor(task: Task, presses: PressSet, training: PressSet) -> tuple[SensorSpec, tuple[float, float], str]:
-    """The sensor that predicts; thickness [m] and Poisson's ratio of its layer; what its resting picture is."""
+def _sensor(task: Task, presses: PressSet, training: PressSet, test: PressSet):
+    """The sensor that predicts; thickness [m] and Poisson's ratio of its layer; what its resting picture is; the presses, their
+    circles refined and placed if they are to be."""
     source = {"presses": "training presses", "rest": "no-contact frame", "sensor": "sensor"}[task.background]
     if task.fit is None:
         gel, spec = task.sensor.gel, task.sensor
         if task.background != "sensor":
             picture = rest_picture(training)[0] if task.background == "presses" else presses.rest
             spec = of_this_unit(spec, picture)
-        return spec, (gel.thickness_m, gel.poisson_ratio), source
+        return spec, (gel.thickness_m, gel.poisson_ratio), source, training, test
+    if task.circles == "fitted":
+        training = refine_circles(training, task.fit)
     found = fit_table(training, task.fit)
+    if task.circles == "fitted":
+        test = replace(test, circles_px=place_circles(test, found, task.fit))
     surface = task.fit.thickness_m, task.fit.poisson_ratio
     spec = task.sensor or spec_of_presses(presses, surface)
     camera = {
@@ -126,7 +142,7 @@ def _sensor(task: Task, presses: PressSet, training: PressSet) -> tuple[SensorSp
         "exposure_drift": drift_of(found.far_levels, found.background),
     }
     spec = of_this_unit(spec, found.background, **camera)
-    return replace(spec, response=found.table), surface, source
+    return replace(spec, response=found.table), surface, source, training, test
 
 
 def _render(mode: Mode, spec: SensorSpec, presses: PressSet, surface: tuple[float, float], **noise) -> Render:

@@ -15,7 +15,8 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,9 @@ class Config:
 
     sensor: str = "gelsight_mini"
     """A preset with a calibrated response."""
-    calls: int = 20
+    calls: int = 10
     """Pictures a run."""
-    repeats: int = 7
+    repeats: int = 5
     """Runs; the fastest counts."""
     batch: int = 64
     """Pictures at once in the PyTorch rows."""
@@ -60,7 +61,7 @@ def measure(config: Config) -> dict:
     _print("whole labelled frame from a mesh of 20480 faces, ms", [frames])
     several = _several(config, spec)
     _print(f"{config.batch} pictures at once, ms a picture (wall time)", [several])
-    packages = _packages(config)
+    packages = _packages()
     tables = {"pictures": pictures, "frames": frames, "several": several, "packages": packages}
     if config.out is not None:
         from simtouch.stream.provenance import provenance
@@ -87,12 +88,10 @@ def _pictures(config: Config, spec: SensorSpec, press: str) -> dict:
         "lights + bounce": OpticsConfig(response="lights", bounce=True),
     }
     renderers = {name: Renderer(spec, one) for name, one in configs.items()}
-    forms: dict[str, Callable] = {
-        name: lambda r=r: r.render(height, touched=touched, seed=1) for name, r in renderers.items()
-    }
+    forms = {name: partial(one.render, height, touched=touched, seed=1) for name, one in renderers.items()}
     taxim = Taxim(spec.image_shape, spec.camera.pixel_pitch_m)
-    forms["Taxim's formula"] = lambda: taxim.render(overlap, shadows=False)
-    forms["Taxim's formula + shadows"] = lambda: taxim.render(overlap, shadows=True)
+    forms["Taxim's formula"] = partial(taxim.render, overlap, shadows=False)
+    forms["Taxim's formula + shadows"] = partial(taxim.render, overlap, shadows=True)
     try:
         forms["numba"] = numba_table(spec, height, touched)
     except MissingExtraError as error:
@@ -121,22 +120,18 @@ def _frames(config: Config, spec: SensorSpec) -> dict:
     """Milliseconds of a whole frame by optics, and of Taxim's formula on the same view of the mesh."""
     import trimesh
 
-    from simtouch.indenters import Solid
+    from simtouch import indenters
     from simtouch.optics import OpticsConfig
     from simtouch.optics_peers import Taxim
     from simtouch.simulator import TactileSimulator
 
-    mesh = trimesh.creation.icosphere(subdivisions=5, radius=4e-3)
-    ball = Solid("icosphere", np.asarray(mesh.vertices), np.asarray(mesh.faces))
-    plain = replace(spec, gel=replace(spec.gel, dome_radius_m=(np.inf, np.inf)))
-    forms: dict[str, Callable] = {}
+    ball = indenters.mesh(trimesh.creation.icosphere(subdivisions=5, radius=4e-3))
     configs = {
         "table": OpticsConfig(response="table"),
         "table + shadows": OpticsConfig(response="table", shadows=True),
         "lights": OpticsConfig(response="lights"),
     }
-    for name, optics in configs.items():
-        forms[name] = _stream(TactileSimulator(plain, optics=optics), ball)
+    forms = {name: _stream(TactileSimulator(spec, optics=optics), ball) for name, optics in configs.items()}
     taxim, grid, pose = Taxim(spec.image_shape, spec.camera.pixel_pitch_m), spec.image_grid, _above(4e-3 - 0.5e-3)
 
     def theirs() -> np.ndarray:
@@ -166,49 +161,81 @@ def _several(config: Config, spec: SensorSpec) -> dict:
 
     height, touched, _ = _pressed(spec, "sphere")
     renderer = Renderer(spec, OpticsConfig(response="table", noise=False))
-    rows = {"kernel": 1e3 * _fastest(lambda: renderer.render(height, touched=touched), config.calls, config.repeats, time.perf_counter)}
+    forms: dict[str, Callable] = {"kernel": lambda: renderer.render(height, touched=touched)}
+    calls = {"kernel": config.calls}
     try:
         import torch
 
-        from simtouch.optics.torch_table import TorchTable
+        for device in ["cpu"] + (["cuda"] if torch.cuda.is_available() else []):
+            forms[f"PyTorch, {device}"], calls[f"PyTorch, {device}"] = (
+                _torch_table(spec, height, touched, device, config.batch),
+                1,
+            )
     except ImportError:
-        return {"what": spec.name} | rows
-    for device in ["cpu"] + (["cuda"] if torch.cuda.is_available() else []):
-        table = TorchTable(spec.response, spec.image_shape, spec.camera.pixel_pitch_m).to(device)
-        batch = torch.as_tensor(np.ascontiguousarray(np.broadcast_to(height, (config.batch, *height.shape)))).to(device)
-        zones = torch.as_tensor(np.ascontiguousarray(np.broadcast_to(touched, batch.shape)).astype(bool)).to(device)
-
-        def render() -> None:
-            with torch.no_grad():
-                table.change(batch, zones)
-            if device == "cuda":
-                torch.cuda.synchronize()
-
-        rows[f"PyTorch, {device}"] = 1e3 * _fastest(render, 1, config.repeats, time.perf_counter) / config.batch
-    return {"what": spec.name} | rows
+        print("\n(PyTorch rows need it: pip install torch)")
+    pictures = {name: 1 if name == "kernel" else config.batch for name in forms}
+    seconds = {name: _fastest(form, calls[name], config.repeats, time.perf_counter) for name, form in forms.items()}
+    return {"what": spec.name} | {name: 1e3 * seconds[name] / pictures[name] for name in forms}
 
 
-def _packages(config: Config) -> dict:
-    """The real packages, where they are installed: milliseconds of a picture at their own size."""
-    rows = {}
-    try:
-        from taxim import Taxim
+def _torch_table(spec: SensorSpec, height: np.ndarray, touched: np.ndarray, device: str, count: int) -> Callable:
+    """The change of colour of `count` equal presses at once."""
+    import torch
 
-        theirs = Taxim()
-        y, x = np.mgrid[0 : theirs.height, 0 : theirs.width] * 0.0295
-        ball = (np.hypot(x - x.mean(), y - y.mean()) ** 2 / 8 - 0.5).astype(np.float32)
-        for shadows in (False, True):
-            call = _taxim_call(theirs, ball, shadows)
-            rows[f"taxim package, shadows={shadows}, {theirs.width}x{theirs.height}"] = 1e3 * _fastest(call, 2, 3, time.perf_counter)
-    except ImportError as error:
-        print(f"\npackage `taxim`: cannot be run here ({error})")
+    from simtouch.optics.torch_table import TorchTable
+
+    table = TorchTable(spec.response, spec.image_shape, spec.camera.pixel_pitch_m).to(device)
+    heights = torch.as_tensor(np.repeat(height[None], count, 0)).to(device)
+    zones = torch.as_tensor(np.repeat(touched[None], count, 0)).to(device)
+
+    def change() -> None:
+        with torch.no_grad():
+            table.change(heights, zones)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return change
+
+
+def _packages() -> dict:
+    """The real packages, where they are installed and run: milliseconds of a picture at their own size."""
+    rows: dict[str, float] = {}
+    for name, time_it in {"taxim": _time_taxim, "tacto": _time_tacto}.items():
+        try:
+            rows |= time_it()
+        except Exception as error:
+            told = str(error).splitlines() or [""]
+            print(f"\n(package `{name}` does not run here: {type(error).__name__}: {told[0]})")
     if rows:
         _print("installed packages, ms a picture (wall time, their own threads)", [{"what": "ball of 4 mm"} | rows])
     return rows
 
 
-def _taxim_call(theirs, height: np.ndarray, shadows: bool) -> Callable:
-    return lambda: np.asarray(theirs.render(height, with_shadow=shadows, press_depth=0.5))
+def _time_taxim() -> dict[str, float]:
+    """The package `taxim` (GPU-Taxim), on PyTorch or JAX, at 640 x 480."""
+    from taxim import Taxim
+
+    try:
+        theirs = Taxim(backend="torch")
+    except ImportError:
+        theirs = Taxim(backend="jax")
+    y, x = (np.arange(n) - (n - 1) / 2 for n in (theirs.height, theirs.width))
+    ball = ((y[:, None] ** 2 + x**2) * (0.0295**2 / 8) - 0.5).astype(np.float32)
+    rows = {}
+    for shadows in (False, True):
+        call = partial(theirs.render, ball, with_shadow=shadows, press_depth=0.5)
+        seconds = _fastest(lambda of=call: np.asarray(of()), 2, 3, time.perf_counter)
+        rows[f"taxim package{' + shadows' * shadows}, {theirs.width}x{theirs.height}"] = 1e3 * seconds
+    return rows
+
+
+def _time_tacto() -> dict[str, float]:
+    """The package `tacto`: its DIGIT with nothing on it, which is what it takes at least."""
+    import tacto
+
+    sensor = tacto.Sensor(width=240, height=320, visualize_gui=False)
+    sensor.add_camera(0, [-1])
+    return {"tacto package, 240x320": 1e3 * _fastest(sensor.render, 5, 3, time.perf_counter)}
 
 
 def _above(z_m: float = 0.0) -> np.ndarray:
@@ -241,7 +268,14 @@ def _fastest(form: Callable, calls: int, repeats: int, clock: Callable) -> float
 
 
 def _print(title: str, rows: list[dict]) -> None:
-    print(f"\n{title}")
+    """One column a row of times, and beside each time how often the first one goes into it."""
+    print(f"\n{title} (x the first)")
     for name in rows[0]:
-        values = "  ".join(f"{row[name]:>24.3f}" if name != "what" else f"{row[name]:>24}" for row in rows)
-        print(f"  {'' if name == 'what' else name:<34} {values}")
+        if name == "what":
+            print(f"  {'':<34} " + "  ".join(f"{row[name]:>24}" for row in rows))
+            continue
+        firsts = [next(value for value in row.values() if not isinstance(value, str)) for row in rows]
+        print(
+            f"  {name:<34} "
+            + "  ".join(f"{row[name]:>14.3f} ({row[name] / one:6.2f})" for row, one in zip(rows, firsts, strict=True))
+        )

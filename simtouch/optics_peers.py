@@ -4,12 +4,20 @@ Taxim (Si and Yuan, RA-L 2022, arXiv 2109.04027): the gel is a pyramid of Gaussi
 colour of a pixel is a quadratic in its place whose six coefficients are looked up by the bin of its slope (magnitude x direction);
 shadows are lists of colour changes, measured along the shadow, laid down ray by ray from the rim of the contact. Written for speed where
 NumPy allows it. Tables here hold random numbers: only the time matters.
+
+`numba_table` is our own calibrated response compiled by Numba, the plain loop over pixels that one would write: how far the kernel is
+from what a compiler makes of the equations.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+
+from simtouch._checks import MissingExtraError
+from simtouch.sensors.colour_table import POWERS
+from simtouch.sensors.spec import SensorSpec
 
 BINS = 125
 FAN_RAD = np.arange(-2, 3) * 0.05
@@ -83,3 +91,61 @@ class Taxim:
 
     def _blurred(self, image: np.ndarray, sigma_rel: float) -> np.ndarray:
         return cv2.GaussianBlur(image, (0, 0), sigma_rel * self.shape[1])
+
+
+def numba_table(spec: SensorSpec, height_m: np.ndarray, touched: np.ndarray) -> Callable[[], np.ndarray]:
+    """A function that makes the tactile image, uint8, (H, W, 3), of one press by equations (1) to (3) of `colour_table.py`, no noise.
+
+    Args:
+        spec: A sensor with a calibrated response and a background.
+        height_m, touched: Height map [m] and touched pixels, shape (H, W).
+    """
+    try:
+        import numba
+    except ImportError as error:
+        raise MissingExtraError("The numba row needs Numba: pip install numba") from error
+    (H, W), table = spec.image_shape, spec.response
+    nodes = np.ascontiguousarray(np.moveaxis(table.slope.array, (1, 2), (4, 3)), np.float32)  # zone, row, column, term, channel
+    y = np.clip((2 * np.arange(H) + 1) / H - 1, *table.covered[1])
+    place = np.zeros((H, 2, 4, table.terms, 3), np.float32)
+    for (p, q), b in zip(POWERS, np.moveaxis(table.place.array, -1, 0), strict=True):
+        place[:, :, p] += np.einsum("h,zcr->hzrc", y**q, b)
+    x = np.clip((2 * np.arange(W) + 1) / W - 1, *table.covered[0]).astype(np.float32)
+    rest, mix = spec.background.levels(spec.image_shape).astype(np.float32), np.array(table.mix, np.float32)
+    loop = numba.njit(_table_loop)
+    given = (height_m, touched, np.float32(1 / spec.camera.pixel_pitch_m), nodes, place, x, mix, rest)
+    return lambda: loop(*given, np.empty((H, W, 3), np.uint8))
+
+
+def _table_loop(height, touched, per_pixel, nodes, place, x, mix, rest, out):
+    """For Numba: pixel by pixel, nothing clever."""
+    (H, W), n, one = height.shape, nodes.shape[1], np.float32(1)
+    middle, change = np.float32(0.5 * (n - 1)), np.zeros(3, np.float32)
+    for i in range(H):
+        above, below = max(i - 1, 0), min(i + 1, H - 1)
+        for j in range(W):
+            left, right = max(j - 1, 0), min(j + 1, W - 1)
+            slope_x = (height[i, right] - height[i, left]) * (per_pixel / np.float32(right - left))
+            slope_y = (height[below, j] - height[above, j]) * (per_pixel / np.float32(below - above))
+            scale = middle / np.sqrt(one + slope_x * slope_x + slope_y * slope_y)
+            u, v = slope_x * scale + middle, slope_y * scale + middle
+            col, row = min(int(u), n - 2), min(int(v), n - 2)
+            across, down = u - np.float32(col), v - np.float32(row)
+            both = across * down
+            to_right, lower = across - both, down - both
+            here = one - across - lower
+            zone = 1 if touched[i, j] else 0
+            a, b = nodes[zone, row, col], nodes[zone, row, col + 1]
+            c, d = nodes[zone, row + 1, col], nodes[zone, row + 1, col + 1]
+            cubic = place[i, zone]
+            for k in range(3):
+                change[k] = 0
+                for r in range(a.shape[0]):
+                    slope = here * a[r, k] + to_right * b[r, k] + lower * c[r, k] + both * d[r, k]
+                    change[k] += slope * (
+                        ((cubic[3, r, k] * x[j] + cubic[2, r, k]) * x[j] + cubic[1, r, k]) * x[j] + cubic[0, r, k]
+                    )
+            for k in range(3):
+                level = rest[i, j, k] + mix[k, 0] * change[0] + mix[k, 1] * change[1] + mix[k, 2] * change[2]
+                out[i, j, k] = np.uint8(min(max(level + np.float32(0.5), np.float32(0)), np.float32(255)))
+    return out

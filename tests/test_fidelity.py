@@ -19,6 +19,8 @@ from simtouch.indenters import sphere
 from simtouch.optics.calibration.presses import PressSet
 from simtouch.sensors import GELSIGHT_MINI, Background, Numbers, save_sensor
 from simtouch.simulator import TactileSimulator
+from tests.optics.calibration.balls import BALL_RADIUS_M, PIXEL_PITCH_M, drawn_presses, random_circles
+from tests.optics.calibration.test_press_files import write
 from tests.real import taxim_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -258,3 +260,15 @@ def test_the_command_line_says_what_is_wrong_with_exit_code_2(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "error: `nowhere` does not exist.\n")
+
+
+def test_circles_that_the_fit_moves_are_marked(pack, tmp_path):
+    (tmp_path / "presses").mkdir()
+    folder = write(tmp_path / "presses", drawn_presses(random_circles(8, seed=4)))
+    lengths = {"ball_diameter_mm": 2e3 * BALL_RADIUS_M, "pixel_pitch_mm": 1e3 * PIXEL_PITCH_M}
+    report = main(Config(folder=folder, fit=True, circles="fitted", out=tmp_path / "result.json", **lengths))
+    assert "placed by their own pictures" in report["presses"]["circles"]
+    assert all("placed by their own pictures" in row["note"] for row in report["splits"][0]["rows"])
+    assert min(row["mean"]["l1c"] for row in report["splits"][0]["rows"]) < 5
+    with pytest.raises(ArgumentError, match="`--circles fitted` needs `--fit`"):
+        main(config(pack, tmp_path, circles="fitted"))

@@ -55,7 +55,8 @@ TAICHI_FLOORS = {"_taichi", "geometry", "indenters", "gel", "optics"}
 TORCH_FLOORS = {"models", "tacbench", *VERBS} - {"generate", "preview"}  # those two are the core install
 ONLY_IN = {
     "mujoco": ("simtouch.scenes.mujoco_scene",),
-    **dict.fromkeys(("tacto", "pybullet", "pyrender", "urchin", "urdfpy"), ("simtouch.scenes.tacto_scene",)),
+    "tacto": ("simtouch.scenes.tacto_scene", "simtouch.optics_benchmark"),
+    **dict.fromkeys(("pybullet", "pyrender", "urchin", "urdfpy"), ("simtouch.scenes.tacto_scene",)),
     **dict.fromkeys(("taichi", "quadrants"), ("simtouch._taichi",)),
     **dict.fromkeys(("gymnasium", "stable_baselines3", "simtouch_envs", "torchvision", "timm", "xformers"), ()),
 }

@@ -18,9 +18,13 @@ def surface_motion(gel_T_before: np.ndarray, gel_T_now: np.ndarray, underside_m:
         underside_m: Lowest z of the body now over each cell [m], (rows, cols); no motion where it is infinite.
         grid: Cells.
     """
-    change = np.eye(4) - gel_T_before @ inverse(gel_T_now)
+    change = (np.eye(4) - gel_T_before @ inverse(gel_T_now)).astype(np.float32)
+    out = np.zeros((*grid.shape, 2), np.float32)
+    if not change.any():
+        return out
     there = np.isfinite(underside_m)
-    z = np.where(there, underside_m, 0.0)
-    x, y = grid.x_m[None, :], grid.y_m[:, None]
-    motion = [row[0] * x + row[1] * y + row[2] * z + row[3] for row in change[:2]]
-    return np.where(there[..., None], np.stack(motion, -1), 0).astype(np.float32)
+    x, y = grid.x_m[None, :].astype(np.float32), grid.y_m[:, None].astype(np.float32)
+    z = np.where(there, underside_m, 0).astype(np.float32)
+    for axis, (by_x, by_y, by_z, shift) in enumerate(change[:2]):
+        np.add(by_z * z, by_x * x + (by_y * y + shift), out=out[..., axis], where=there)
+    return out

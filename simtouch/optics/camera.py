@@ -221,20 +221,24 @@ class Exposure:
         levels = self._gain * self.blurred(light)
         return levels if self._offset is None else levels + self._offset
 
-    def image(self, light: np.ndarray, key: int | None, *, gain: np.ndarray | None = None, exposure: float = 1.0) -> np.ndarray:
+    def image(
+        self, light: np.ndarray, key: int | None, *, gain: np.ndarray | None = None, blurred: bool = True, exposure: float = 1.0
+    ) -> np.ndarray:
         """Tactile image (1), uint8, shape (H, W, 3). Writes the padding of `light`.
 
         Args:
             light: Light, planes, shape (3, H, stride).
             key: Key of the noise; None for none.
             gain: Another g, one a channel, planes, shape (3, H, stride), and no o; None for those of the camera.
+            blurred: Whether the lens blurs the light.
             exposure: f.
         """
-        planes, radius = self._planes, len(self._taps) - 1
+        planes, radius = self._planes, (len(self._taps) - 1) * blurred
         planes.extend(light)
         out = np.empty((planes.rows, planes.stride - 2 * PAD, 3), np.uint8)
         given, offset = (self._gain, self._offset) if gain is None else (gain, None)
         numbers = self._clean if key is None else self._grainy
+        numbers = numbers if blurred else np.append(numbers[:TAPS], np.float32(1))
         flat = (light.reshape(-1), given.reshape(-1), (given if offset is None else offset).reshape(-1), numbers)
         tail = (key or 0, exposure, len(given), int(offset is not None), radius, planes.rows, planes.stride)
         _expose(*flat, *tail, out.reshape(-1).view(np.int32))

@@ -66,11 +66,12 @@ class Planes:
         planes[..., last:] = planes[..., last - 1 : last]
 
     def extend_linearly(self, planes: np.ndarray) -> None:
-        """As `extend`, but the columns next to the image go on with the slope at its rim."""
-        self.extend(planes)
+        """Go on with the slope at the rim in the columns next to the image, and level from there to the end of the last tile."""
         last = PAD + self.cols
-        planes[..., PAD - 1] += planes[..., PAD] - planes[..., PAD + 1]
-        planes[..., last] += planes[..., last - 1] - planes[..., last - 2]
+        if self.cols % TILE:
+            planes[..., last:] = planes[..., last - 1 : last]
+        planes[..., PAD - 1] = planes[..., PAD] + (planes[..., PAD] - planes[..., PAD + 1])
+        planes[..., last] = planes[..., last - 1] + (planes[..., last - 1] - planes[..., last - 2])
 
     def padded(self, maps: np.ndarray) -> np.ndarray:
         """Copy maps, shape (..., H, W), into new planes with repeated rims, shape (count, H, stride)."""

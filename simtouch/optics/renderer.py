@@ -70,7 +70,7 @@ class Renderer:
         self._rest_light = self._lamps.light(np.zeros(spec.image_shape, np.float32)).copy() if self._lamps else None
         self._exposure = self._lamp_camera()
         self._table = self._table_response() if with_table else None
-        self._surface = planes.new(1)
+        self._surface, self._all_light = planes.new(1), np.ones_like(planes.new(3))
         self.background = self.render_clean(np.zeros(spec.image_shape, np.float32))
         self.background.flags.writeable = False
 
@@ -106,7 +106,7 @@ class Renderer:
             return self._table.image(self._surface, zones, key=key, exposure=exposure)
         levels = self._table.levels(self._surface, zones)
         if self._shadows_on_table:
-            levels *= self._lamps.left_by_shadows(height)
+            self._lamps.darken(height, levels)
         return self._behind_dots(levels, motion, key, exposure)
 
     def _image_by_lamps(self, height, highest: float, motion, key: int | None, exposure: float) -> np.ndarray:
@@ -121,9 +121,10 @@ class Renderer:
 
     def _behind_dots(self, levels: np.ndarray, motion, key: int | None, exposure: float) -> np.ndarray:
         """What is left of grey levels, planes, behind dots, which the lens blurs."""
-        light = np.ones_like(levels)
-        if self._dots:
-            self._dots.print_on(light, motion)
+        if self._dots is None:
+            return self._exposure.image(self._all_light, key, gain=levels, blurred=False, exposure=exposure)
+        light = self._all_light.copy()
+        self._dots.print_on(light, motion)
         return self._exposure.image(light, key, gain=levels, exposure=exposure)
 
     def _checked_height(self, height_m) -> tuple[np.ndarray, float]:

@@ -29,6 +29,8 @@ from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
 
 FREE = 1e9
 """A horizon that hides nothing."""
+NOWHERE = (1 << 30, -1, 1 << 30, -1)
+"""The empty box: its first row lies behind its last."""
 WIDE_PX = 8.0
 """From this penumbra on, half the resolution does."""
 
@@ -135,6 +137,8 @@ class Shadows:
         count = len(lamps_px)
         self._image, self._image_out = planes, np.ones_like(planes.new(count))
         self._boxes = np.tile(np.int32([0, -1, 0, -1]), (count, 1))
+        self.box: tuple[int, int, int, int] = NOWHERE
+        """First and last row, first and last tile around all shadows of the last call of `lit`."""
         if self.halved:
             planes, penumbra_px = Planes(planes.rows // 2, planes.cols // 2), penumbra_px / 2
             lamps_px = (lamps_px - np.float32([0.5, 0.5, 0.0])) / np.float32(2)
@@ -142,8 +146,9 @@ class Shadows:
         self._planes, self._turned = planes, Planes(planes.cols, planes.rows)
         self._lamps, self._turned_lamps = lamps_px, np.ascontiguousarray(lamps_px[:, [1, 0, 2]])
         self._depth, self._per_penumbra = depth, 1 / penumbra_px
-        self._turned_surface, self._turned_out = self._turned.new(1), self._turned.new(count)
-        self._out = planes.new(count) if self.halved else self._image_out
+        self._turned_surface, self._turned_out = self._turned.new(1), np.ones_like(self._turned.new(count))
+        self._out = np.ones_like(planes.new(count)) if self.halved else self._image_out
+        self._last_boxes, self._last_turned = [], []
         self._horizon = np.zeros(4 * count * (max(planes.rows, planes.cols) + 2 * TILE), np.float32)
 
     def lit(self, surface_px: np.ndarray) -> np.ndarray:
@@ -155,21 +160,26 @@ class Shadows:
         planes, turned = self._planes, self._turned
         surface = self._mean(surface_px) if self.halved else surface_px
         turned.inner(self._turned_surface[0])[:] = planes.inner(surface[0]).T
+        _clear(self._out, self._last_boxes)
         spans = self._launch(surface, self._lamps, 0, planes, self._out)
-        boxes = [list(_joined(spans[2 * k], spans[2 * k + 1])) for k in range(len(self._lamps))]
-        for task, span in enumerate(self._launch(self._turned_surface, self._turned_lamps, 1, turned, self._turned_out)):
+        boxes = [list(joined(spans[2 * k], spans[2 * k + 1])) for k in range(len(self._lamps))]
+        _clear(self._turned_out, self._last_turned)
+        self._last_turned = spans = self._launch(self._turned_surface, self._turned_lamps, 1, turned, self._turned_out)
+        for task, span in enumerate(spans):
             top, bottom, left, right = span
             if top <= bottom:
                 first, last = left * TILE, min((right + 1) * TILE, turned.cols)
                 from_here = turned.inner(self._turned_out[task // 2])[top : bottom + 1, first:last].T
                 there = planes.inner(self._out[task // 2])[first:last, top : bottom + 1]
                 np.minimum(there, from_here, out=there)
-                boxes[task // 2] = _joined(boxes[task // 2], (first, last - 1, top // TILE, bottom // TILE))
-        return self._enlarged(boxes) if self.halved else self._out
+                boxes[task // 2] = joined(boxes[task // 2], (first, last - 1, top // TILE, bottom // TILE))
+        self.box, self._last_boxes = NOWHERE, boxes
+        for box in self._enlarged(boxes) if self.halved else boxes:
+            self.box = joined(self.box, box) if box[0] <= box[1] else self.box
+        return self._image_out
 
     def _launch(self, surface: np.ndarray, lamps: np.ndarray, with_ties: int, planes: Planes, out: np.ndarray) -> list[list[int]]:
         """Sweep; where the shadows of each task are: first and last row, first and last tile."""
-        out.fill(1.0)
         self._horizon.fill(0.0)
         span = np.empty((2 * len(lamps), 4), np.int32)
         scalars = (len(lamps), with_ties, planes.rows, planes.cols, planes.stride, self._depth, self._per_penumbra)
@@ -185,10 +195,9 @@ class Shadows:
         half *= np.float32(1 / 8)
         return self._half_surface
 
-    def _enlarged(self, boxes: list) -> np.ndarray:
-        """Equation (5); forgets the shadows of the frame before."""
-        for plane, (top, bottom, left, right) in zip(self._image_out, self._boxes.tolist(), strict=True):
-            plane[top : bottom + 1, PAD + left * TILE : PAD + (right + 1) * TILE] = 1.0
+    def _enlarged(self, boxes: list) -> list[list[int]]:
+        """Equation (5); forgets the shadows of the frame before. The boxes in the image."""
+        _clear(self._image_out, self._boxes.tolist())
         rows, tiles = self._image.rows, (self._image.stride - 2 * PAD) // TILE
         for k, (top, bottom, left, right) in enumerate(boxes):  # a pixel and a tile more on all sides
             around = (max(2 * top - 1, 0), min(2 * bottom + 2, rows - 1), max(2 * left - 1, 0), min(2 * right + 2, tiles - 1))
@@ -196,9 +205,17 @@ class Shadows:
         self._planes.extend(self._out)
         scalars = (len(boxes), rows, self._planes.stride, self._image.stride)
         _enlarge(self._out.reshape(-1), self._boxes.reshape(-1), *scalars, self._image_out.reshape(-1))
-        return self._image_out
+        return self._boxes.tolist()
 
 
-def _joined(one, other) -> tuple[int, int, int, int]:
+def _clear(planes_out: np.ndarray, boxes: list) -> None:
+    """Fill one or two boxes a plane with 1."""
+    for k, (top, bottom, left, right) in enumerate(boxes):
+        if top <= bottom:
+            plane = planes_out[k * len(planes_out) // len(boxes)]
+            plane[top : bottom + 1, PAD + left * TILE : PAD + (right + 1) * TILE] = 1.0
+
+
+def joined(one, other) -> tuple[int, int, int, int]:
     """The box around two boxes; an empty one has its first row behind its last."""
     return min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3])

@@ -1,95 +1,115 @@
 """The kernels of the calibrated colour response: gel surface and touched pixels in, change of colour, or the whole image, out.
 
-Equations (1) to (3) of `simtouch/sensors/colour_table.py`, two passes over each tile of pixels. The first finds tilt, node and weights
-of all its pixels by vector instructions. The second looks up one pixel at a time: the numbers of a node lie side by side, the channels
-of a term in four lanes (the fourth is 0), so a vector instruction reads them all. A tile where nothing is tilted changes no colour and
-skips the second. Lengths in pixels.
+Equations (1) to (3) of `simtouch/sensors/colour_table.py`, two passes over each tile of pixels. The first finds nodes and weights of
+all its pixels by vector instructions. The second looks up one pixel at a time: the numbers of a node lie side by side, the channels of
+a term in four lanes (the fourth is 0), so a vector instruction reads two terms. It goes through the tile zone by zone, so that the
+coefficients of B stay in registers. A tile where nothing is tilted changes no colour and skips both. Lengths in pixels.
 
 `numbers` holds, one after another: the coefficients of B in x for each row and zone, constant first, (H, 2, 4, lanes), lanes a power of
-two; A, (2, n, n, lanes); the mix M, (9,); the range of x that is covered, (2,); the noise, a and b of each channel, (6,); and for the
-image the resting picture and the gain of the surface, four planes. One array, because each costs a launch 20 us.
+two, 8 at least; A, (2, n, n, lanes); the mix M, (9,); the range of x that is covered, (2,); the noise, a and b of each channel, (6,);
+and for the image the resting picture and the gain of the surface, four planes. One array, because each costs a launch 20 us.
 """
 
 from simtouch._taichi import Flat, FlatByte, FlatInt, ti
 from simtouch.optics.camera import IntTile, as_byte, grain, hash32, rehash
 from simtouch.optics.planes import PAD, TILE, Tile, store_tile
 
-Lanes = ti.types.vector(4 * TILE, ti.f32)
+Lanes = ti.types.vector(8 * TILE, ti.f32)
 
 
 @ti.func
-def four(numbers: ti.template(), at, lane: ti.template()):
-    """Four numbers from `at` on, whose low bits are free for `lane`: with `|` the compiler knows that they lie side by side."""
-    return ti.Vector([numbers[at | (lane + c)] for c in ti.static(range(4))])
-
-
-@ti.func
-def find_nodes(
-    surface: ti.template(), i, start, rows, stride, unseen, n, node_out: ti.template(), across_out: ti.template(),
-    down_out: ti.template(),
-):  # fmt: skip
-    """Node above and left of each pixel's s of (2), and the way from there on; return the number of pixels that are tilted at all."""
+def count_tilted(surface: ti.template(), i, start, rows, stride, unseen):
+    """How many pixels of a tile are tilted at all; a sum, because vector instructions can add but not stop early."""
     above, below = ti.max(i - 1, 0) * stride, ti.min(i + 1, rows - 1) * stride
     per_row = 1.0 / ti.max(ti.min(i + 1, rows - 1) - ti.max(i - 1, 0), 1)
-    middle = 0.5 * (n - 1)
     tilted = 0
     for e in range(TILE):
         at = i * stride + start + e
         slope_x = (surface[at + 1] - surface[at - 1]) * 0.5
         slope_y = (surface[below + start + e] - surface[above + start + e]) * per_row
         tilted += ti.cast((ti.abs(slope_x) > unseen) | (ti.abs(slope_y) > unseen), ti.i32)
-        scale = middle / ti.sqrt(1.0 + slope_x * slope_x + slope_y * slope_y)
-        x, y = slope_x * scale + middle, slope_y * scale + middle
-        col, row = ti.min(ti.cast(x, ti.i32), n - 2), ti.min(ti.cast(y, ti.i32), n - 2)
-        across_out[e], down_out[e], node_out[e] = x - col, y - row, row * n + col
     return tilted
 
 
 @ti.func
-def changed_colour(numbers: ti.template(), node, below, across, down, place, x, terms: ti.template(), lanes: ti.template()):
-    """The inner sum of (1) at one pixel, (r, g, b, 0). `node`, `below`: upper and lower left node; `place`: coefficients of B."""
-    both = across * down
-    right, lower = across - both, down - both
-    here = 1.0 - across - lower
-    total = ti.Vector([0.0, 0.0, 0.0, 0.0])
-    for r in ti.static(range(terms)):
-        slope = here * four(numbers, node, 4 * r) + right * four(numbers, node + lanes, 4 * r)
-        slope += lower * four(numbers, below, 4 * r) + both * four(numbers, below + lanes, 4 * r)
-        cubic = four(numbers, place, 3 * lanes + 4 * r) * x + four(numbers, place, 2 * lanes + 4 * r)
-        cubic = (cubic * x + four(numbers, place, lanes + 4 * r)) * x + four(numbers, place, 4 * r)
-        total += slope * cubic
-    return total
+def find_nodes(
+    surface: ti.template(), i, start, rows, stride, n, node_out: ti.template(), here_out: ti.template(), right_out: ti.template(),
+    lower_out: ti.template(), both_out: ti.template(),
+):  # fmt: skip
+    """Node above and left of each pixel's s of (2), and the weights of it and of those to its right, below it, and below to the right."""
+    above, below = ti.max(i - 1, 0) * stride, ti.min(i + 1, rows - 1) * stride
+    per_row = 1.0 / ti.max(ti.min(i + 1, rows - 1) - ti.max(i - 1, 0), 1)
+    middle = 0.5 * (n - 1)
+    for e in range(TILE):
+        at = i * stride + start + e
+        slope_x = (surface[at + 1] - surface[at - 1]) * 0.5
+        slope_y = (surface[below + start + e] - surface[above + start + e]) * per_row
+        scale = middle / ti.sqrt(1.0 + slope_x * slope_x + slope_y * slope_y)
+        x, y = slope_x * scale + middle, slope_y * scale + middle
+        col, row = ti.min(ti.cast(x, ti.i32), n - 2), ti.min(ti.cast(y, ti.i32), n - 2)
+        across, down = x - col, y - row
+        both = across * down
+        lower = down - both
+        node_out[e], both_out[e], lower_out[e], right_out[e] = row * n + col, both, lower, across - both
+        here_out[e] = 1.0 - across - lower
+
+
+@ti.func
+def eight(numbers: ti.template(), at, lane: ti.template()):
+    """Eight numbers from `at` on, whose low bits are free for `lane`: with `|` the compiler knows that they lie side by side."""
+    return ti.Vector([numbers[at | (lane + c)] for c in ti.static(range(8))])
+
+
+@ti.func
+def end_of_zone(touched: ti.template(), first_pixel, e, most):
+    """Where the zone of the e-th pixel of a tile ends, which begins at `first_pixel` of the map and holds `most` pixels."""
+    end = e + 1
+    while end < most and touched[first_pixel + end] == touched[first_pixel + e]:
+        end += 1
+    return ti.select(end == most, TILE, end)
 
 
 @ti.func
 def look_up_tile(
-    touched: ti.template(), numbers: ti.template(), node: ti.template(), across: ti.template(), down: ti.template(), i, tile, n,
-    terms: ti.template(), lanes: ti.template(), rows, cols, change_out: ti.template(),
+    touched: ti.template(), numbers: ti.template(), node: ti.template(), here: ti.template(), right: ti.template(),
+    lower: ti.template(), both: ti.template(), i, tile, n, terms: ti.template(), lanes: ti.template(), rows, cols,
+    sums_out: ti.template(),
 ):  # fmt: skip
-    """The inner sum of (1) on a tile, four lanes a pixel. Pixels beyond the image get what they like."""
+    """The inner sum of (1) on a tile, in eight lanes a pixel: that of even terms in four, of odd terms in the next four."""
     least, most = numbers[(8 * rows + 2 * n * n) * lanes + 9], numbers[(8 * rows + 2 * n * n) * lanes + 10]
     x, step = (2.0 * tile * TILE + 1.0) / cols - 1.0, 2.0 / cols
-    for e in range(TILE):
-        zone = ti.cast(touched[ti.min(i * cols + tile * TILE + e, rows * cols - 1)], ti.i32)
-        at = (8 * rows + zone * n * n + node[e]) * lanes
-        place = (2 * i + zone) * (4 * lanes)
-        above_least = ti.select(x > least, x, least)
-        held = ti.select(above_least < most, above_least, most)
-        colour = changed_colour(numbers, at, at + n * lanes, across[e], down[e], place, held, terms, lanes)
-        for c in ti.static(range(4)):
-            change_out[4 * e + c] = colour[c]
-        # A running sum, which forbids the compiler to do eight pixels at once: it would have to gather, many times slower.
-        x += step
+    first_pixel, begin = i * cols + tile * TILE, 0
+    while begin < TILE:
+        zone = ti.cast(touched[first_pixel + begin], ti.i32)
+        end = end_of_zone(touched, first_pixel, begin, ti.min(TILE, cols - tile * TILE))
+        place, lattice = (2 * i + zone) * (4 * lanes), (8 * rows + zone * n * n) * lanes
+        for e in range(begin, end):
+            at = lattice + node[e] * lanes
+            below = at + n * lanes
+            held = ti.min(ti.max(x, least), most)
+            # A running sum, which forbids the compiler to do eight pixels at once: it would have to gather, many times slower.
+            x += step
+            total = ti.Vector([0.0 for _ in ti.static(range(8))])
+            for pair in ti.static(range(0, 4 * terms, 8)):
+                slope = here[e] * eight(numbers, at, pair) + right[e] * eight(numbers, at + lanes, pair)
+                slope += lower[e] * eight(numbers, below, pair) + both[e] * eight(numbers, below + lanes, pair)
+                cubic = eight(numbers, place, 3 * lanes + pair) * held + eight(numbers, place, 2 * lanes + pair)
+                cubic = (cubic * held + eight(numbers, place, lanes + pair)) * held + eight(numbers, place, pair)
+                total += slope * cubic
+            for c in ti.static(range(8)):  # with `&` and `|` the compiler knows that they lie side by side
+                sums_out[8 * (e & (TILE - 1)) | c] = total[c]
+        begin = end
 
 
 @ti.func
 def mix_tile(
-    change: ti.template(), numbers: ti.template(), mix, red_out: ti.template(), green_out: ti.template(), blue_out: ti.template()
+    sums: ti.template(), numbers: ti.template(), mix, red_out: ti.template(), green_out: ti.template(), blue_out: ti.template()
 ):
     """Equation (1) on a tile: M times the inner sum."""
     for e in range(TILE):
-        # The fourth lane is 0. Read as well, it spares the compiler a slow loop for the last eight pixels.
-        r, g, b, none = change[4 * e], change[4 * e + 1], change[4 * e + 2], change[4 * e + 3]
+        # The fourth lanes are 0. Read as well, they spare the compiler a slow loop for the last eight pixels.
+        r, g, b = sums[8 * e] + sums[8 * e + 4], sums[8 * e + 1] + sums[8 * e + 5], sums[8 * e + 2] + sums[8 * e + 6]
+        none = sums[8 * e + 3] + sums[8 * e + 7]
         red_out[e] = numbers[mix] * r + numbers[mix + 1] * g + (numbers[mix + 2] * b + none)
         green_out[e] = numbers[mix + 3] * r + numbers[mix + 4] * g + numbers[mix + 5] * b
         blue_out[e] = numbers[mix + 6] * r + numbers[mix + 7] * g + numbers[mix + 8] * b
@@ -102,14 +122,16 @@ def _change(
 ):  # fmt: skip
     """Equation (1) on three planes."""
     for i in range(rows):
-        node, across, down, change = IntTile(0), Tile(0.0), Tile(0.0), Lanes(0.0)
+        node, sums, here, right = IntTile(0), Lanes(0.0), Tile(0.0), Tile(0.0)
+        lower, both = Tile(0.0), Tile(0.0)
         red, green, blue = Tile(0.0), Tile(0.0), Tile(0.0)
         mix, size = (8 * rows + 2 * n * n) * lanes, rows * stride
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            if find_nodes(surface, i, start, rows, stride, unseen, n, node, across, down) > 0:
-                look_up_tile(touched, numbers, node, across, down, i, tile, n, terms, lanes, rows, cols, change)
-                mix_tile(change, numbers, mix, red, green, blue)
+            if count_tilted(surface, i, start, rows, stride, unseen) > 0:
+                find_nodes(surface, i, start, rows, stride, n, node, here, right, lower, both)
+                look_up_tile(touched, numbers, node, here, right, lower, both, i, tile, n, terms, lanes, rows, cols, sums)
+                mix_tile(sums, numbers, mix, red, green, blue)
             else:
                 red, green, blue = Tile(0.0), Tile(0.0), Tile(0.0)
             eighth = i * (stride // 8) + start // 8
@@ -134,16 +156,18 @@ def _picture(
 ):  # fmt: skip
     """floor(exposure (resting picture + gain (1)) + noise + 1/2), held to 0..255; `out` has whole fours of pixels in a row."""
     for i in range(rows):
-        node, across, down, change = IntTile(0), Tile(0.0), Tile(0.0), Lanes(0.0)
+        node, sums, here, right = IntTile(0), Lanes(0.0), Tile(0.0), Tile(0.0)
+        lower, both = Tile(0.0), Tile(0.0)
         red, green, blue = Tile(0.0), Tile(0.0), Tile(0.0)
         noise_r, noise_g, noise_b, packed = Tile(0.0), Tile(0.0), Tile(0.0), IntTile(0)
         mix, size = (8 * rows + 2 * n * n) * lanes, rows * stride
         row_key = hash32(hash32(ti.cast(i, ti.u32) ^ key) + key)
         for tile in range((stride - 2 * PAD) // TILE):
             start = PAD + tile * TILE
-            if find_nodes(surface, i, start, rows, stride, unseen, n, node, across, down) > 0:
-                look_up_tile(touched, numbers, node, across, down, i, tile, n, terms, lanes, rows, cols, change)
-                mix_tile(change, numbers, mix, red, green, blue)
+            if count_tilted(surface, i, start, rows, stride, unseen) > 0:
+                find_nodes(surface, i, start, rows, stride, n, node, here, right, lower, both)
+                look_up_tile(touched, numbers, node, here, right, lower, both, i, tile, n, terms, lanes, rows, cols, sums)
+                mix_tile(sums, numbers, mix, red, green, blue)
             else:
                 red, green, blue = Tile(0.0), Tile(0.0), Tile(0.0)
             if grainy > 0:  # not a kernel of its own: that would take seconds to compile

@@ -48,7 +48,7 @@ class TableResponse:
         rest = np.zeros((H, W, 3)) if rest is None else rest
         gain = np.ones((H, W)) if gain is None else gain
         self._planes, self._out = planes, planes.new(3)
-        self._lanes = 4 << (table.terms - 1).bit_length()
+        self._lanes = _lanes(table)
         tail = [*np.ravel(table.mix), *table.covered[0], *np.outer(noise_std, noise_cubic()).ravel()]
         levels = planes.padded(np.concatenate([np.moveaxis(rest, 2, 0), gain[None]]))
         self._rest, self._gain = levels[:3], levels[3]
@@ -92,6 +92,11 @@ class TableResponse:
         return self._everywhere if touched is None else touched.reshape(-1).view(np.uint8)
 
 
+def _lanes(table: ColourTable) -> int:
+    """Numbers of a node: four a term, a power of two, and eight at least, which the kernel reads at once."""
+    return max(8, 4 << (table.terms - 1).bit_length())
+
+
 def _in_lanes(values: np.ndarray, lanes: int) -> np.ndarray:
     """Zone, channel and term first to zone first, then the rest, then lanes: channels of a term side by side, float64."""
     zones, channels, terms, *rest = values.shape
@@ -120,7 +125,7 @@ def _unseen_slope(table: ColourTable, shape: tuple[int, int], gain: float) -> fl
             one, other = lattice[..., middle, middle + along], lattice[..., middle + down, middle]
             both = lattice[..., middle + down, middle + along]
             steepest = np.maximum(steepest, abs(one) + abs(other) + abs(both - one - other))
-    in_x = _rows_of_place(table, shape[0], 4 << (table.terms - 1).bit_length())
+    in_x = _rows_of_place(table, shape[0], _lanes(table))
     x = np.clip((2 * np.arange(shape[1]) + 1) / shape[1] - 1, *table.covered[0])
     largest = np.abs(np.einsum("hzkl,kw->hzlw", in_x, x[None] ** np.arange(4)[:, None])).max((0, 3))
     largest = largest.reshape(2, -1, 4)[:, : table.terms, :3].transpose(0, 2, 1)

@@ -90,7 +90,7 @@ def fit_cosines(picture, terms: tuple[int, int] = (8, 8)) -> Numbers:
 
 
 def _filled(step: np.ndarray, known: np.ndarray, reach_px: float, otherwise: np.ndarray) -> np.ndarray:
-    """`step` (H, W, 3) where it is known, elsewhere its mean over what is known around, weighted by a Gaussian; `otherwise` if nothing is."""
+    """`step` (H, W, 3) where it is known, elsewhere its mean around there, weighted by a Gaussian; `otherwise` if nothing is known."""
     if not known.any() or known.all():
         return step if known.any() else otherwise
     weight = gaussian_filter(known.astype(np.float64), reach_px)[..., None] + 1e-4

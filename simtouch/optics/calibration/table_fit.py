@@ -5,6 +5,13 @@
 for some pixels of every press, o_n the frame's offset far from the contact (`rest_picture.py`); the surface is that of `surface.py`, and
 D = sum_r A_r(s) B_r(x, y) for each zone and channel is solved in `slope_grid.py`. The offset is taken from free gel alone: what lifts
 the far field of a frame does not lift the pixels under the ball (contact error 2.36 instead of 2.51 levels on presses left out of the fit).
+
+Once the table is known, every press shows the resting gel everywhere, also where it was pressed:
+
+    background' = background + mean over the presses of clip(image - background - D - [free] (o_n - mean of o), -c_n, c_n)    (2)
+
+c_n is three standard deviations of the frame. More frames a pixel, and none that is alone: with ten presses of the `taxim` wheel 40.2 dB
+instead of 39.6 on presses left out of the fit, with 36 41.2 instead of 41.0.
 """
 
 from dataclasses import dataclass
@@ -12,9 +19,10 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from simtouch._checks import ArgumentError, as_number
-from simtouch.optics.calibration.evaluate import sines
+from simtouch.optics.calibration.evaluate import sines, table_change
 from simtouch.optics.calibration.presses import PressSet
 from simtouch.optics.calibration.rest_picture import FAR_RADII, far_levels, far_masks, rest_picture
 from simtouch.optics.calibration.slope_grid import fit_products, moments, monomials, products
@@ -22,6 +30,7 @@ from simtouch.optics.calibration.surface import PressField, press_field
 from simtouch.sensors.colour_table import POWERS, ZONES, ColourTable
 from simtouch.sensors.numbers import Numbers
 
+_CLIP = 3.0  # c_n of (2), in robust standard deviations
 _SHARES = (0.5, 0.35, 0.15)  # of the pixels of a press: inside the contact, around it, far from it
 
 
@@ -48,7 +57,7 @@ class FitConfig:
     """Solves for A and for B in turn."""
     pixels_per_press: int = 6400
     background: Literal["presses", "rest"] = "presses"
-    """Median of the presses where they leave the gel at rest, or the no-contact frame."""
+    """What the presses show less what the ball did, or the no-contact frame."""
     seed: int = 0
     """Of the choice of pixels."""
 
@@ -90,6 +99,7 @@ class _Pixels:
     touched: np.ndarray
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # so that no thread count is in the bytes, and none waits on a busy machine
 def fit_table(presses: PressSet, config: FitConfig = FitConfig()) -> TableFit:
     """Return the colour response of the sensor that the presses come from; equal presses give equal bytes.
 
@@ -112,7 +122,22 @@ def fit_table(presses: PressSet, config: FitConfig = FitConfig()) -> TableFit:
         slope.append(a)
         place.append(b)
     table = ColourTable(slope=Numbers(slope), place=Numbers(place), covered=covered, notes=_notes(presses, config, errors))
+    if config.background == "presses":
+        background = _seen_through(presses, config, table, background, levels - levels.mean(0))
+        levels = far_levels(presses, background, far_masks(presses))
     return TableFit(table=table, background=background, far_levels=levels)
+
+
+def _seen_through(presses: PressSet, config: FitConfig, table: ColourTable, background, offset) -> np.ndarray:
+    """(2), float32, (H, W, 3)."""
+    step = np.zeros(background.shape)
+    for k, image in enumerate(presses.images):
+        field = field_of(presses, k, config)
+        left = image - background - table_change(table, field.slope, field.touched)
+        left -= np.where(field.touched[..., None], 0, offset[k])
+        limit = max(_CLIP * 1.4826 * float(np.median(np.abs(left))), 1.0)
+        step += np.clip(left, -limit, limit)
+    return (background + step / len(presses)).astype(np.float32)
 
 
 def field_of(presses: PressSet, k: int, config: FitConfig) -> PressField:
@@ -192,6 +217,6 @@ def _notes(presses: PressSet, config: FitConfig, errors: dict[str, float]) -> di
         "ball radius": f"{presses.ball_radius_m:.4g} m",
         "pixel pitch": f"{presses.pixel_pitch_m:.4g} m",
         "assumed gel": f"layer of {config.thickness_m:.3g} m, Poisson ratio {config.poisson_ratio:g}",
-        "background": "median of the presses" if config.background == "presses" else "no-contact frame",
+        "background": "of the presses, less what the table gives them" if config.background == "presses" else "no-contact frame",
         "mean absolute error on the fitted pixels": ", ".join(f"{name} {e:.2f}" for name, e in errors.items()) + " grey levels",
     }

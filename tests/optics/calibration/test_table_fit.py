@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from simtouch._checks import ArgumentError, ShapeError
 from simtouch.optics.calibration.evaluate import predict, table_change
@@ -86,6 +87,26 @@ def test_equal_presses_give_equal_bytes(presses, fit):
     again = fit_table(presses, FIT)
     assert again.table == fit.table
     assert again.background.tobytes() == fit.background.tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_do_not_change_the_bytes(presses, fit, threads):
+    with threadpool_limits(threads):
+        again = fit_table(presses, FIT)
+    assert again.table == fit.table
+    assert again.background.tobytes() == fit.background.tobytes()
+
+
+def test_background_is_known_where_every_press_touches():
+    """All presses lie on one spot: the no-contact frame there has noise of its own, the presses less the table have less."""
+    many, rng = rendered(), np.random.default_rng(0)
+    rest = np.rint(120 + rng.normal(0, 2, many.rest.shape)).astype(np.uint8)
+    circles = np.column_stack([rng.uniform(55, 65, COUNT), rng.uniform(40, 50, COUNT), rng.uniform(11, 14, COUNT)])
+    images = [predict(truth(), np.full(rest.shape, 120.0), field(c)) + rng.normal(0, 1, rest.shape) for c in circles]
+    one_place = replace(many, images=np.rint(np.clip(images, 0, 255)).astype(np.uint8), rest=rest, circles_px=circles)
+    there = slice(20, 70), slice(35, 85)
+    off = np.abs(fit_table(one_place, FIT).background - 120)[there].mean()
+    assert off < 0.7 * np.abs(rest[there] - 120.0).mean()
 
 
 def test_three_presses_stay_tame(presses):
