@@ -25,6 +25,7 @@ from simtouch.optics.calibration.evaluate import predict
 from simtouch.optics.calibration.light_fit import fit_lights
 from simtouch.optics.calibration.press_files import load_presses
 from simtouch.optics.calibration.presses import PressSet
+from simtouch.optics.calibration.refine import refine_circles
 from simtouch.optics.calibration.rest_picture import fit_cosines
 from simtouch.optics.calibration.table_fit import FitConfig, field_of, fit_table
 from simtouch.optics.importers.data_pack import read_data_pack
@@ -33,8 +34,8 @@ from simtouch.sensors import Background, Numbers
 from simtouch.sensors.colours import Colours, colours_text
 
 COSINES = {"digit": (12, 9), "gelsight_mini": (8, 8), "gelsight_2017": (8, 8)}
-MINI_BALL_M = 2e-3
-"""Not stated with the presses and not to be told from them; see the note in the asset."""
+MINI_BALL_M, MINI_SHARE, MINI_SMOOTHNESS = 1.93e-3, 0.75, 0.1
+"""Ball radius, contact radius in it, smoothness: not stated with the presses; as chosen in `optics_splits.py` on training presses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +69,11 @@ def presses_of(preset: str, config: Config) -> PressSet | None:
         presses = presses.pick([k for k, name in enumerate(presses.names) if name.startswith("ball")])
     if presses is None:
         return None
-    found = find_circles(presses)
-    return found.apply(presses)
+    if preset == "digit":
+        return find_circles(presses).apply(presses)
+    circles = find_circles(presses).circles_px.copy()
+    circles[:, 2] = MINI_SHARE * MINI_BALL_M / presses.pixel_pitch_m
+    return refine_circles(replace(presses, circles_px=circles), FitConfig(smoothness_touched=MINI_SMOOTHNESS))
 
 
 def held_out(presses: PressSet, terms: tuple[int, int], fit: FitConfig) -> dict[str, float]:
@@ -100,6 +104,7 @@ def at_image_size(presses: PressSet, shape: tuple[int, int]) -> PressSet:
 def fitted(preset: str, presses: PressSet, config: Config) -> tuple[Colours, dict[str, float]]:
     """Table, background and lamps from all presses, and the error of presses left out."""
     fit = FitConfig(nodes=11, rounds=2, pixels_per_press=500) if config.smoke else FitConfig()
+    fit = replace(fit, smoothness_touched=MINI_SMOOTHNESS) if preset == "gelsight_mini" else fit
     terms = COSINES[preset]
     errors = held_out(presses, terms, fit)
     made = fit_table(presses, fit)

@@ -6,10 +6,10 @@
     v = r = min(p^2 / (P - p^2), 1) in a cell in contact,  v = R - 1 elsewhere                                       (4)
 
 B-splines have continuous slopes and curvatures, so shading shows no cells. (2) keeps the surface out of the indenter at every pixel: it
-brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge. Pressure falls
-to the rim of a contact like the root of the distance, so r of (4), with P the largest p^2 around a cell, is the way to the rim in cells, and
-R, the largest r around, tells a free cell its own. The gap to the indenter only cuts out what is clearly away, as between the peaks of a
-texture: in a sheared contact it holds some um of coupling, and would fray the edge.
+brings back what of the indenter's shape is finer than a cell. Between peaks finer than a cell the gel is taken to bridge.
+Pressure falls to the rim of a contact like the root of the distance, so r of (4), with P the largest p^2 around a cell, is the way to
+the rim in cells, and R, the largest r around, tells a free cell its own. The gap to the indenter only cuts out what is clearly away, as
+between the peaks of a texture: in a sheared contact it holds some um of coupling, and would fray the edge.
 Spline theory: Unser, IEEE Signal Processing Magazine 16(6), 1999.
 """
 
@@ -43,7 +43,9 @@ def _pad(row_out: ti.template(), start: int, w: int):
 
 
 @ti.func
-def _across(coefficients: ti.template(), weights: ti.template(), i: int, h: int, w: int, ratio: ti.template(), row_out: ti.template()):
+def _across(
+    coefficients: ti.template(), weights: ti.template(), i: int, h: int, w: int, ratio: ti.template(), row_out: ti.template()
+):
     """Spline along y at image row i, over every cell of it; mirrored at both ends."""
     phase = i % ratio
     first = i // ratio - 2 + (2 * phase + 1 > ratio)
@@ -82,7 +84,9 @@ def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: ti.template(
 
 
 @ti.kernel
-def _lift_height(coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat):
+def _lift_height(
+    coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat
+):
     for i in range(h * ratio):
         pixels = ti.Vector([0.0 for _ in ti.static(range(CELLS * ratio))])
         _across(coefficients, weights, i, h, w, ratio, row_out)

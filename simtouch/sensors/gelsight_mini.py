@@ -6,7 +6,8 @@ quoted in public. Where sources disagree the choice stands in `sources`.
 
 from dataclasses import replace
 
-from simtouch.sensors.spec import Camera, Coating, GelPad, Light, MarkerGrid, SensorSpec, WorkingRange
+from simtouch.sensors.colours import load_colours
+from simtouch.sensors.spec import Camera, GelPad, MarkerGrid, SensorSpec, WorkingRange
 
 GELSIGHT_MINI = SensorSpec(
     name="gelsight_mini",
@@ -30,24 +31,7 @@ GELSIGHT_MINI = SensorSpec(
         noise_std=(1.0, 0.8, 1.0),
         vignetting=0.25,
     ),
-    lights=(
-        Light(
-            position_m=(0.0, -18e-3, -6e-3), color=(1.5, 0.03, 0.1), falloff=0.0, aim_m=(0.0, 1.5e-3), spread_m=(6.5e-3, 3.8e-3)
-        ),
-        Light(position_m=(0.0, 18e-3, -6e-3), color=(0.05, 0.2, 1.2), falloff=0.0, aim_m=(0.0, -2e-3), spread_m=(7.5e-3, 4.5e-3)),
-        Light(position_m=(18e-3, -4e-3, -6e-3), color=(0.3, 0.34, 0.08), falloff=0.0, spread_m=(10e-3, 8e-3)),
-        Light(position_m=(-18e-3, 0.0, -6e-3), color=(0.05, 0.36, 0.2), falloff=0.0, spread_m=(10e-3, 8e-3)),
-    ),
-    coating=Coating(
-        ambient=(0.06, 0.2, 0.2),
-        specular=0.08,
-        shininess=12,
-        shadow_depth=0.6,
-        penumbra_m=0.3e-3,
-        softness=0.12,
-        unevenness=0.04,
-        unevenness_seed=2,
-    ),
+    **load_colours("gelsight_mini").fields(),
     working_range=WorkingRange(
         normal_force_n=(0.05, 5.0),
         indent_depth_m=(0.1e-3, 1.2e-3),
@@ -74,8 +58,11 @@ GELSIGHT_MINI = SensorSpec(
         "camera.blur_px": "set by eye against real images",
         "camera.vignetting": "set by eye against real images",
         "camera.exposure_drift": "none for the type: exposure held fixed; units draw theirs (`unit.py`)",
-        "lights": "number and places not published; four, patches and colours set by eye against real images",
-        "coating": "grey, no metal flakes [gsrobotics]; set by eye against real images",
+        "response": "our fit to 24 presses of a Mini in the PyPI package taxim 1.4.1 (MIT), circles found automatically; ball not stated, "
+        "radius 1.93 mm, contacts .75 of it assumed, so the scale of slopes is unverified: experiments/fit_presets.py",
+        "background": "the smooth part (8 x 8 cosines) of the same unit at rest; other units differ: see `unit.py`",
+        "lights": "our fit to the same presses; numbers that describe the light, not a survey of the housing",
+        "coating": "our fit to the same presses",
         "working_range": "public press data use up to 5 N and 2 mm; speeds are defaults",
     },
 )

@@ -39,7 +39,9 @@ def test_touched_pixels_equal_their_twin():
     overlap = rng.uniform(-30e-6, 0, (48, 36)).astype(np.float32) - height
     overlap[:10] = -np.inf
     touched = touched_pixels(pressure, overlap, height)
-    assert (touched != twin.touched_pixels(pressure, overlap, height)).mean() < 0.02  # rounding, where v or the gap is at its edge
+    assert (
+        touched != twin.touched_pixels(pressure, overlap, height)
+    ).mean() < 0.02  # rounding, where v or the gap is at its edge
     assert 0.1 < touched.mean() < 0.9
 
 
