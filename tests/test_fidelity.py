@@ -17,11 +17,14 @@ from simtouch.fidelity_renders import GelRender, OpticsRender, drift_of, grid_fo
 from simtouch.fidelity_rows import marked, score_row, table
 from simtouch.indenters import sphere
 from simtouch.optics.calibration.presses import PressSet
-from simtouch.sensors import GELSIGHT_MINI, Background, Numbers, save_sensor
+from simtouch.sensors import Background, Numbers, save_sensor
 from simtouch.simulator import TactileSimulator
 from tests.optics.calibration.balls import BALL_RADIUS_M, PIXEL_PITCH_M, drawn_presses, random_circles
 from tests.optics.calibration.test_press_files import write
+from tests.optics.hand_set import hand_set
 from tests.real import taxim_file
+
+GELSIGHT_MINI = hand_set("gelsight_mini")
 
 ROOT = Path(__file__).resolve().parents[1]
 BALL_M, PITCH_M = 2.5e-3, 0.15e-3

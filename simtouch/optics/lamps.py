@@ -53,9 +53,10 @@ class Lamps:
         left, (top, bottom, first, last) = self._share_left(height_m, self._rest_box)
         if top <= bottom:
             where = np.s_[:, top : bottom + 1, PAD + first * TILE : PAD + (last + 1) * TILE]
-            levels_out[where] *= left[where]
+            share = left[where]
             if self._rest_box[0] <= self._rest_box[1]:
-                levels_out[where] /= self._rest_left[where]
+                share = share / self._rest_left[where]  # first: x / x is exactly 1, (y x) / x may not be y
+            levels_out[where] *= share
 
     def _share_left(self, height_m: np.ndarray, box: tuple[int, int, int, int] = NOWHERE) -> tuple[np.ndarray, tuple]:
         """E_V / E_1 in the box around `box` and all shadows, and that box; what lies outside it is not meant."""

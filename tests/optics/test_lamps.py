@@ -7,12 +7,12 @@ import pytest
 
 from simtouch.optics.lamps import LEAST_LIGHT, Lamps
 from simtouch.optics.planes import Planes
-from simtouch.sensors import SENSORS
+from tests.optics.hand_set import hand_set
 
-DIGIT = SENSORS["digit"]
+DIGIT = hand_set("digit")
 SHADED = replace(DIGIT, coating=replace(DIGIT.coating, shadow_depth=0.9, penumbra_m=0.4e-3))
 """Wide penumbra: the sweep at half the resolution, on a dome."""
-STEPPED = replace(SENSORS["gelsight_mini"], coating=replace(SENSORS["gelsight_mini"].coating, penumbra_m=0.2e-3))
+STEPPED = replace(hand_set("gelsight_mini"), coating=replace(hand_set("gelsight_mini").coating, penumbra_m=0.2e-3))
 
 
 def bump_m(spec, at: float) -> np.ndarray:

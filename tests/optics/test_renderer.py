@@ -14,6 +14,7 @@ from simtouch.optics.blemishes import surface_gain
 from simtouch.sensors import SENSORS, Light
 from simtouch.sensors.blemishes import Blemishes
 from simtouch.sensors.numbers import Numbers
+from tests.optics.hand_set import hand_set
 from tests.optics.presses import press_m
 from tests.optics.tables import by_lamps, calibrated, picture_background, plain_table
 
@@ -151,10 +152,7 @@ def test_lamps_change_a_given_background_by_what_they_change_their_own():
 
 
 def test_shadows_only_darken_the_table_and_only_where_they_fall():
-    low = Light(position_m=(15e-3, -10e-3, -4.5e-3), color=(1.0, 0.6, 0.3), falloff=0.6)
-    coating = replace(SENSORS["digit"].coating, shadow_depth=0.9, penumbra_m=0.4e-3, softness=0.15)
-    spec = replace(SENSORS["digit"], lights=(low, replace(low, position_m=(-15e-3, -10e-3, -4.5e-3))), coating=coating)
-    spec = calibrated(spec, table=plain_table(*[lambda x, y: 0 * x] * 3))
+    spec = calibrated(hand_set("digit"), table=plain_table(*[lambda x, y: 0 * x] * 3))
     height = press_m(spec)
     rest, seen = (
         Renderer(spec, CLEAN).background.astype(int),

@@ -14,8 +14,10 @@ from simtouch.optics.lights import light_field, vignetting
 from simtouch.optics.planes import Planes
 from simtouch.optics.renderer import OpticsConfig, Renderer
 from simtouch.optics.response import Response
-from simtouch.sensors import GELSIGHT_2017, GELSIGHT_MINI
+from tests.optics.hand_set import hand_set
 from tests.real import taxim_file
+
+GELSIGHT_2017, GELSIGHT_MINI = hand_set("gelsight_2017"), hand_set("gelsight_mini")
 
 PITCH = 0.12e-3
 BALL = 3e-3
