@@ -155,7 +155,7 @@ def spec_of_presses(presses: PressSet, surface: tuple[float, float]) -> SensorSp
             press_speed_m_s=still,
             slide_speed_m_s=still,
         ),
-        sources={"gel": "thickness and Poisson's ratio as the fit assumed them; the rest is a placeholder"},
+        sources={"gel": "thickness and Poisson's ratio as the fit assumed them; the rest is of no sensor"},
     )
 
 
@@ -208,7 +208,8 @@ def noise_of(presses: PressSet, background: np.ndarray) -> tuple[float, float, f
         there = (np.hypot(cols - x, rows - y) > 2 * radius)[:, 1:]
         each.append(np.diff(change, axis=1)[there].std(0) / math.sqrt(2) if there.any() else np.full(3, np.nan))
     found = np.nanmedian(each, axis=0) if np.isfinite(each).any() else np.zeros(3)
-    return tuple(float(value) for value in found)
+    r, g, b = (float(value) for value in found)
+    return r, g, b
 
 
 def drift_of(far_levels: np.ndarray, background: np.ndarray) -> float:

@@ -153,7 +153,7 @@ def _render(mode: Mode, spec: SensorSpec, presses: PressSet, surface: tuple[floa
 
 def _images(render: Render, presses: PressSet, tick: Callable[[], None]) -> list[np.ndarray]:
     images = []
-    for circle in presses.circles_px:
+    for circle in presses.circles:
         images.append(render.image(circle))
         tick()
     return images
@@ -162,7 +162,7 @@ def _images(render: Render, presses: PressSet, tick: Callable[[], None]) -> list
 def _picture(test: PressSet, k: int, row: Row, image: np.ndarray) -> Picture:
     one = row.each[k]
     said = f"L1 {one.l1:.2f}, PSNR {one.psnr:.2f} dB, SSIM {one.ssim:.4f}, L1c {one.l1c:.2f}"
-    return Picture(test.names[k], row.name, test.images[k], image, tuple(test.circles_px[k]), said)
+    return Picture(test.names[k], row.name, test.images[k], image, tuple(test.circles[k]), said)
 
 
 def _probe_features(task: Task, spec, presses, surface, test: PressSet, resting: np.ndarray, tick) -> dict:
@@ -171,6 +171,6 @@ def _probe_features(task: Task, spec, presses, surface, test: PressSet, resting:
     for mode in task.modes:
         noisy = _render(mode, spec, presses, surface, noise=True, seed=task.seed)
         images = _images(noisy, test, tick)
-        found[mode] = tuple(features(i, resting, c) for i, c in zip(images, test.circles_px, strict=True))
-    real = tuple(features(i, resting, c) for i, c in zip(test.images, test.circles_px, strict=True))
+        found[mode] = tuple(features(i, resting, c) for i, c in zip(images, test.circles, strict=True))
+    real = tuple(features(i, resting, c) for i, c in zip(test.images, test.circles, strict=True))
     return {"real_features": real, "rendered_features": found}

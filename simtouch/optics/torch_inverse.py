@@ -89,9 +89,7 @@ def forward(layers, features: torch.Tensor) -> torch.Tensor:
 
 def cap_slope(presses: PressSet, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of press k, (H, W, 2), exact on the cap of the ball and 0 around it, and where it touches, (H, W)."""
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` must come with circles: the judge learns slopes inside them.")
-    (H, W), (cx, cy, radius) = presses.image_shape, presses.circles_px[k]
+    (H, W), (cx, cy, radius) = presses.image_shape, presses.circles[k]
     y, x = np.mgrid[:H, :W]
     offset = np.stack([x - cx, y - cy], -1)
     rho2 = np.sum(offset**2, -1)
@@ -140,7 +138,7 @@ def _training_pixels(presses: PressSet, pixels: int, rng: np.random.Generator) -
     features, angles = [], []
     for k in range(len(presses)):
         slope, touched = cap_slope(presses, k)
-        x, y, radius = presses.circles_px[k]
+        x, y, radius = presses.circles[k]
         row, column = np.indices(presses.image_shape)
         far = (column - x) ** 2 + (row - y) ** 2 > (RIM[1] * radius) ** 2
         inputs = _features(presses.images[k].astype(np.float32))

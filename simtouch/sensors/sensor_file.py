@@ -50,7 +50,7 @@ def part_from_plain(kind, data, where: str):
     return _build(kind, data, where)
 
 
-def _plain(value):
+def _plain(value) -> Any:
     if isinstance(value, Numbers):
         return value.to_plain()
     if isinstance(value, dict):

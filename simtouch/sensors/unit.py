@@ -56,7 +56,7 @@ class SensorUnit:
     light_field: Field = ()
     """f of (2) of `unit_light.py`: what the lamps' spread is for a calibrated sensor, (3, I, J); empty for none."""
     slope_turn_rad: Rgb = (0.0, 0.0, 0.0)
-    slope_offset: tuple[tuple[float, float], tuple[float, float], tuple[float, float]] = ((0.0, 0.0),) * 3
+    slope_offset: tuple[tuple[float, float], tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
     """The two of (3) of `unit_light.py`: what the lamps' places are for a calibrated sensor."""
     tint: Rgb = (1.0, 1.0, 1.0)
     """Factor on what the coating reflects."""
@@ -180,7 +180,8 @@ def _changed_lamp(light: Light, matrix: np.ndarray, gain: float, shift, aim_shif
 
 
 def _mixed(matrix: np.ndarray, color: Rgb) -> Rgb:
-    return tuple(float(c) for c in matrix @ np.asarray(color, float))
+    r, g, b = (float(c) for c in matrix @ np.asarray(color, float))
+    return r, g, b
 
 
 def _sample_gel(rng: np.random.Generator) -> dict:

@@ -74,15 +74,13 @@ class Coverage:
 
 def coverage(presses: PressSet) -> Coverage:
     """Count the bins that the contacts show."""
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` must have circles; without them nobody knows what they cover.")
     H, W = presses.image_shape
     ball = presses.ball_radius_m / presses.pixel_pitch_m
     shape = (PLACES, PLACES, len(RINGS) - 1, DIRECTIONS)
     count = np.zeros(shape, int)
     whole = np.pi * np.diff(np.square(RINGS)) * ball**2 / DIRECTIONS  # pixels of a bin that lies in one place
     enough = np.maximum(_LEAST_SHARE * whole, 2)[:, None]
-    for x, y, r in presses.circles_px:
+    for x, y, r in presses.circles:
         rows = np.arange(max(0, int(y - r)), min(H, int(y + r) + 2))[:, None]
         cols = np.arange(max(0, int(x - r)), min(W, int(x + r) + 2))[None]
         dx, dy = np.broadcast_arrays(cols - x, rows - y)
@@ -93,8 +91,8 @@ def coverage(presses: PressSet) -> Coverage:
         turn = np.floor((np.arctan2(dy, dx) / (2 * np.pi) % 1) * DIRECTIONS).astype(int) % DIRECTIONS
         bins = np.ravel_multi_index([v[inside] for v in (*place, ring, turn)], shape)
         count += np.bincount(bins, minlength=count.size).reshape(shape) >= enough
-    spread = np.ptp(presses.circles_px[:, :2], axis=0).max() / np.median(presses.circles_px[:, 2])
-    return Coverage(count, float(presses.circles_px[:, 2].max() / ball), float(spread))
+    spread = np.ptp(presses.circles[:, :2], axis=0).max() / np.median(presses.circles[:, 2])
+    return Coverage(count, float(presses.circles[:, 2].max() / ball), float(spread))
 
 
 def check_coverage(presses: PressSet) -> Coverage:

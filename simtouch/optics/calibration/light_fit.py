@@ -73,8 +73,6 @@ def fit_lights(
 
 
 def _check(presses: PressSet, spec: SensorSpec, lamps: int) -> None:
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` have no circles; find them first.")
     if presses.image_shape != spec.image_shape:
         raise ArgumentError(f"`presses` must have the sensor's image shape {spec.image_shape}; got {presses.image_shape}.")
     if not np.isclose(presses.pixel_pitch_m, spec.camera.pixel_pitch_m, rtol=1e-3):
@@ -87,7 +85,7 @@ def _check(presses: PressSet, spec: SensorSpec, lamps: int) -> None:
 
 def _sampled(presses, k, at, surface_px, background, pixels, rng) -> model.Samples:
     """Half of the pixels from inside the circle of press k, half from around it; exposed neither too much nor too little."""
-    x, y, radius = presses.circles_px[k]
+    x, y, radius = presses.circles[k]
     H, W = presses.image_shape
     image = presses.images[k]
     away = np.hypot(np.arange(W)[None] - x, np.arange(H)[:, None] - y) / radius

@@ -85,7 +85,7 @@ def press_surfaces(presses: PressSet, spec: SensorSpec, rest_px: np.ndarray) -> 
     """The gel's surface [px] under each press, float32, (H, W)."""
     pitch = spec.camera.pixel_pitch_m
     numbers = {"ball_radius_px": presses.ball_radius_m / pitch, "thickness_px": spec.gel.thickness_m / pitch}
-    fields = (press_field(c, presses.image_shape, **numbers, poisson_ratio=spec.gel.poisson_ratio) for c in presses.circles_px)
+    fields = (press_field(c, presses.image_shape, **numbers, poisson_ratio=spec.gel.poisson_ratio) for c in presses.circles)
     return [np.asarray(rest_px + field.height_px, np.float32) for field in fields]
 
 

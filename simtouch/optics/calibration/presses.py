@@ -49,6 +49,13 @@ class PressSet:
         return len(self.images)
 
     @property
+    def circles(self) -> np.ndarray:
+        """`circles_px`; raise if they are not known."""
+        if self.circles_px is None:
+            raise ArgumentError("`presses` must have circles: find them first, or give them.")
+        return self.circles_px
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """H, W."""
         return self.images.shape[1], self.images.shape[2]

@@ -65,15 +65,13 @@ def place_circles(presses: PressSet, fit: TableFit, config: FitConfig = FitConfi
         fit: Of other presses of the same sensor.
         config: Of that fit.
     """
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` must have circles to start from; `find_circles` finds them.")
     offsets = far_levels(presses, fit.background, far_masks(presses)) - fit.far_levels.mean(0)
     return np.array([_placed(presses, k, fit, offsets[k], config) for k in range(len(presses))])
 
 
 def _without_gauge(presses: PressSet, placed: np.ndarray) -> np.ndarray:
     """`placed` less the shift that all share, the one linear in x and y, and the common factor of the radii."""
-    before = presses.circles_px
+    before = presses.circles
     places = before[:, :2] - before[:, :2].mean(0)
     basis = np.column_stack([np.ones(len(before)), places if len(before) > 5 else places[:, :0]])
     move = placed[:, :2] - before[:, :2]
@@ -90,7 +88,7 @@ def _without_gauge(presses: PressSet, placed: np.ndarray) -> np.ndarray:
 def _placed(presses: PressSet, k: int, fit: TableFit, offset: np.ndarray, config: FitConfig) -> np.ndarray:
     """(1) of one press."""
     seen = _Seen.around(presses, k, fit, offset, config)
-    circle, best = presses.circles_px[k].astype(float), np.inf
+    circle, best = presses.circles[k].astype(float), np.inf
     step, kept, damping = np.zeros(3), circle, 1.0
     for _ in range(_STEPS + 1):
         error = seen.error(circle)
@@ -130,7 +128,7 @@ class _Seen:
 
     @classmethod
     def around(cls, presses: PressSet, k: int, fit: TableFit, offset: np.ndarray, config: FitConfig) -> "_Seen":
-        (H, W), (x, y, r) = presses.image_shape, presses.circles_px[k]
+        (H, W), (x, y, r) = presses.image_shape, presses.circles[k]
         half = _WINDOW * r
         stride = max(1, round(2 * half / _SAMPLES))
         left, top = max(0, int(x - half)), max(0, int(y - half))

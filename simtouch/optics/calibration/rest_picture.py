@@ -38,17 +38,15 @@ def rest_picture(presses: PressSet) -> tuple[np.ndarray, np.ndarray]:
         background = np.where(enough, total / seen, brighter).astype(np.float32)
         levels = far_levels(presses, background, far)
     offset = levels - levels.mean(0)
-    step = _filled(_median(presses.images, far, offset) - rest, enough[..., 0], presses.circles_px[:, 2].mean(), brighter - rest)
+    step = _filled(_median(presses.images, far, offset) - rest, enough[..., 0], presses.circles[:, 2].mean(), brighter - rest)
     background = (rest + step).astype(np.float32)
     return background, far_levels(presses, background, far)
 
 
 def far_masks(presses: PressSet) -> np.ndarray:
     """Where each press leaves the gel at rest, bool, (N, H, W)."""
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` must have circles: without them nobody knows where the gel is at rest.")
     H, W = presses.image_shape
-    x, y, r = (column[:, None, None] for column in presses.circles_px.T)
+    x, y, r = (column[:, None, None] for column in presses.circles.T)
     return np.hypot(np.arange(W) - x, np.arange(H)[:, None] - y) > FAR_RADII * r
 
 

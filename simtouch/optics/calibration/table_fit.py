@@ -107,8 +107,6 @@ def fit_table(presses: PressSet, config: FitConfig = FitConfig()) -> TableFit:
         presses: With circles.
         config: What is assumed.
     """
-    if presses.circles_px is None:
-        raise ArgumentError("`presses` must have circles to fit a colour table; find them first or give them.")
     if config.background == "presses":
         background, levels = rest_picture(presses)
     else:
@@ -143,7 +141,7 @@ def _seen_through(presses: PressSet, config: FitConfig, table: ColourTable, back
 def field_of(presses: PressSet, k: int, config: FitConfig) -> PressField:
     """The surface that the fit assumes under press k."""
     return press_field(
-        presses.circles_px[k],
+        presses.circles[k],
         presses.image_shape,
         ball_radius_px=presses.ball_radius_m / presses.pixel_pitch_m,
         thickness_px=config.thickness_m / presses.pixel_pitch_m,
@@ -153,7 +151,7 @@ def field_of(presses: PressSet, k: int, config: FitConfig) -> PressField:
 
 def covered_box(presses: PressSet) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ranges of x and of y, in [-1, 1], of the contact circles."""
-    (H, W), (x, y, r) = presses.image_shape, presses.circles_px.T
+    (H, W), (x, y, r) = presses.image_shape, presses.circles.T
     ends = (((2 * np.array([(c - r).min(), (c + r).max()]) + 1) / n - 1).clip(-1, 1) for c, n in ((x, W), (y, H)))
     (left, right), (top, bottom) = ends
     return (float(left), float(right)), (float(top), float(bottom))
@@ -165,7 +163,7 @@ def _gather(presses: PressSet, config: FitConfig, background: np.ndarray, offset
     rng, parts = np.random.default_rng(config.seed), []
     for k in range(len(presses)):
         field = field_of(presses, k, config)
-        chosen = _choose(presses.circles_px[k], (H, W), config.pixels_per_press, rng)
+        chosen = _choose(presses.circles[k], (H, W), config.pixels_per_press, rng)
         touched = field.touched.ravel()[chosen]
         change = presses.images[k].reshape(-1, 3)[chosen] - background.reshape(-1, 3)[chosen].astype(float)
         change -= np.where(touched[:, None], 0, offset[k])

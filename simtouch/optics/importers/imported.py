@@ -95,4 +95,5 @@ def dome_radius_px(height_px: np.ndarray) -> tuple[float, float]:
     y, x = np.meshgrid(np.arange(H) - (H - 1) / 2, np.arange(W) - (W - 1) / 2, indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1).reshape(-1, 6)
     *_, along_x, along_y = np.linalg.lstsq(terms, np.asarray(height_px, float).ravel(), rcond=None)[0]
-    return tuple(math.inf if abs(c) < 1e-9 else float(0.5 / abs(c)) for c in (along_x, along_y))
+    across, down = (math.inf if abs(c) < 1e-9 else float(0.5 / abs(c)) for c in (along_x, along_y))
+    return across, down

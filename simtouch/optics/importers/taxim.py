@@ -170,7 +170,8 @@ def _response(table: BinTable, source: str) -> ColourTable:
 
 def _on_real_bg(table: BinTable, pictures: _Pictures, record: dict) -> tuple[ColourTable, np.ndarray]:
     """Equation (2)."""
-    H, W = pictures.shape
+    assert pictures.real_bg is not None  # the caller asks for it
+    H, W = pictures.real_bg.shape[:2]
     depth = np.zeros((H, W)) if pictures.depth_px is None else pictures.depth_px.astype(float)
     rest = np.stack(np.gradient(depth)[::-1], -1)
 
