@@ -1,7 +1,7 @@
 """Who touches what, when: a sensor, a clip length and a random generator in, a `Path` out. No reward, no policy.
 
-Speeds and depths come from `SensorSpec.working_range`; the caller limits the depth by force (`recipes.py`). The plan of every motion is
-a function of time in seconds, so a clip at another frame rate shows the same kind of contact.
+Speeds and depths come from `SensorSpec.working_range`; the caller limits the depth by force (`motion_scene.py`). The plan of every
+motion is a function of time in seconds, so a clip at another frame rate shows the same kind of contact.
 """
 
 from collections.abc import Callable

@@ -1,26 +1,27 @@
 """One clip of a stream: a row group in, the readings of one contact out, each column decoded when it is asked for."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from simtouch._checks import ArgumentError, SimtouchError
-from simtouch.frame import TactileFrame
+from simtouch._checks import SimtouchError
+from simtouch.stream.any_clip import AnyClip
 from simtouch.stream.images import decode_image
 from simtouch.stream.maps import MAPS
 from simtouch.stream.schema import LABEL_PREFIX, Layout
+from simtouch.stream.stored_frame import FRAME_NAMES, Frames
 
 if TYPE_CHECKING:
     from simtouch.stream.reader import Stream
 
-_FRAME_NAMES = frozenset(f.name for f in fields(TactileFrame))
+_FRAME_COLUMNS = FRAME_NAMES - {"image", "cell_size_m", "markers_px", "flow_px", *MAPS} | {"world_T_gel", "world_T_indenter"}
 
 
-class Clip:
+class Clip(AnyClip):
     """One contact from start to end, T frames. Everything is SI; maps and images are decoded on request."""
+
+    synthetic = True
 
     def __init__(self, stream: "Stream", index: int):
         self._stream, self._index = stream, index
@@ -36,7 +37,7 @@ class Clip:
         return {"_stream": self._stream, "_index": self._index, "_columns": {}}
 
     @property
-    def frames(self) -> "Frames":
+    def frames(self) -> Frames:
         """The frames in order, as a lazy sequence of `StoredFrame`."""
         return Frames(self)
 
@@ -54,6 +55,17 @@ class Clip:
     def clip_id(self) -> int:
         """Number of the clip in its stream."""
         return int(self._numbers("clip_id")[0])
+
+    @property
+    def source(self) -> str:
+        """Name of the stream's folder."""
+        return self._stream.path.name
+
+    @property
+    def sensor_type(self) -> str:
+        """Name of the sensor that the manifest describes."""
+        spec = self._stream.spec
+        return "" if spec is None else spec.name
 
     @property
     def indenter(self) -> str:
@@ -75,11 +87,6 @@ class Clip:
         """The resting sensor, uint8, (H, W, 3): the clip's own or the stream's."""
         own = self._column("background")[0].as_py()
         return self._stream.background if own is None else self._image(own["bytes"])
-
-    @property
-    def images(self) -> np.ndarray:
-        """All tactile images, uint8, (T, H, W, 3)."""
-        return np.stack([self.image(t) for t in range(len(self))])
 
     @property
     def time_s(self) -> np.ndarray:
@@ -162,9 +169,17 @@ class Clip:
         return [self.points("flow_px", t) for t in range(len(self))]
 
     @property
-    def labels(self) -> dict[str, list]:
-        """Free labels by name, T values each."""
-        return {name: self._column(LABEL_PREFIX + name).to_pylist() for name, _ in self.layout.label_types}
+    def labels(self) -> dict[str, np.ndarray]:
+        """Free labels by name, T values each; in a mixture, null where the clip's scene does not know them."""
+        return {name: self._column(LABEL_PREFIX + name).to_numpy(zero_copy_only=False) for name, _ in self.layout.label_types}
+
+    def has(self, name: str) -> bool:
+        """Whether each frame has `name`: a number or a state of `TactileFrame`, a pose, or a label."""
+        return name in _FRAME_COLUMNS or any(name == label for label, _ in self.layout.label_types)
+
+    def values(self, name: str) -> np.ndarray:
+        """What each frame has by that name, T values."""
+        return getattr(self, name) if name in _FRAME_COLUMNS else super().values(name)
 
     def maps(self, name: str) -> np.ndarray:
         """All frames of one map by its name in `TactileFrame`, as `height_m` (T, H, W) or `shear_traction_pa` (T, h, w, 2)."""
@@ -177,21 +192,17 @@ class Clip:
         with self._stream.blamed(self._index):
             return m.decode(self._bytes(self._column(m.column)[t]), shape)
 
+    def encoded_image(self, t: int) -> bytes:
+        """PNG or JPEG of frame `t`."""
+        return self._bytes(self._column("image")[t]["bytes"])
+
     def image(self, t: int) -> np.ndarray:
-        """Tactile image of frame `t`, uint8, (H, W, 3)."""
-        return self._image(self._bytes(self._column("image")[t]["bytes"]))
+        """Tactile image of frame `t`, RGB, uint8, (H, W, 3)."""
+        return self._image(self.encoded_image(t))
 
     def points(self, name: str, t: int) -> np.ndarray:
         """`markers_px` or `flow_px` of frame `t`, float32, (M, 2)."""
         return _flat(self._column(name)[t].values).reshape(-1, 2)
-
-    def window(self, i: int, n: int = 2, stride: int = 5) -> np.ndarray:
-        """Images of the n frames i - (n - 1) stride, ..., i - stride, i, oldest first: uint8, (n, H, W, 3)."""
-        first = i - (n - 1) * stride
-        if n < 1 or stride < 1 or first < 0 or i >= len(self):
-            wanted = f"{n} frames, stride {stride}, ending at frame {i}"
-            raise ArgumentError(f"a window of {wanted} does not fit a clip of {len(self)}.")
-        return np.stack([self.image(t) for t in range(first, i + 1, stride)])
 
     def _column(self, name: str) -> pa.Array:
         if name not in self._columns:
@@ -217,64 +228,6 @@ class Clip:
             with self._stream.blamed(self._index):
                 raise SimtouchError("a frame has no bytes where an image or a map is declared.")
         return data
-
-
-class Frames(Sequence):
-    """The frames of a clip, made when asked for."""
-
-    def __init__(self, clip: Clip):
-        self._clip = clip
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return [StoredFrame(self._clip, t) for t in range(*index.indices(len(self)))]
-        t = index + len(self) if index < 0 else index
-        if not 0 <= t < len(self):
-            raise IndexError(f"frame {index} of a clip of {len(self)} frames")
-        return StoredFrame(self._clip, t)
-
-    def __iter__(self) -> "Iterator[StoredFrame]":
-        return (StoredFrame(self._clip, t) for t in range(len(self)))
-
-
-class StoredFrame:
-    """A frame on disk: the attributes of `TactileFrame`, each decoded when it is asked for."""
-
-    def __init__(self, clip: Clip, index: int):
-        self.clip, self.index = clip, index
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "image":
-            return self.clip.image(self.index)
-        if name in MAPS:
-            return self.clip.map(name, self.index)
-        if name in ("markers_px", "flow_px"):
-            return self.clip.points(name, self.index)
-        if name == "cell_size_m":
-            return self.clip.cell_size_m
-        if name == "slip_state":
-            return str(self.clip.slip_state[self.index])
-        if name in _FRAME_NAMES:
-            value = getattr(self.clip, name)[self.index]
-            return value if np.ndim(value) else value.item()
-        raise AttributeError(f"a frame has no `{name}`")
-
-    @property
-    def normal_force_n(self) -> float:
-        """How hard the gel is pressed."""
-        return -float(self.force_n[2])
-
-    @property
-    def shear_force_n(self) -> np.ndarray:
-        """In-plane part (x, y) of `force_n`, (2,)."""
-        return self.force_n[:2]
-
-    def load(self) -> TactileFrame:
-        """Decode everything."""
-        return TactileFrame(**{name: getattr(self, name) for name in _FRAME_NAMES})
 
 
 def _flat(array: pa.Array) -> np.ndarray:

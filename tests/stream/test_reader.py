@@ -94,7 +94,7 @@ def test_optional_columns_come_back(tmp_path):
     )
     StreamWriter(tmp_path, {}, background(), clips=1, clips_per_shard=1).write_shard(0, [table])
     clip = open_stream(tmp_path)[0]
-    assert clip.labels == {"kind": ["bolt"] * 3, "grasped": [True, False, True]}
+    assert {name: list(values) for name, values in clip.labels.items()} == {"kind": ["bolt"] * 3, "grasped": [True, False, True]}
     assert np.array_equal(clip.world_T_gel, clip.world_T_indenter)
     assert np.array_equal(clip.background, own)
     assert clip.frames[0].markers_px.shape == (0, 2)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from simtouch._checks import ArgumentError, as_number
+from simtouch._checks import as_number
 from simtouch.optics.calibration.evaluate import sines
 from simtouch.optics.calibration.presses import PressSet
 from simtouch.optics.calibration.rest_picture import far_levels, far_masks

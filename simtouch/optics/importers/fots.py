@@ -132,9 +132,9 @@ def _rest_slope(pad_mm: np.ndarray | None) -> np.ndarray:
 def _dome(pad_mm: np.ndarray | None, record: dict) -> tuple[float, float] | None:
     if pad_mm is None:
         return None
-    radius = tuple(r / PIXELS_PER_M for r in dome_radius_px(pad_mm.astype(float) * PIXELS_PER_M * 1e-3))
+    across, down = dome_radius_px(pad_mm.astype(float) * PIXELS_PER_M * 1e-3)
     record["gel.dome_radius_m"] = "paraboloid through *_pad.npy"
-    return radius
+    return across / PIXELS_PER_M, down / PIXELS_PER_M
 
 
 def _colour(weights, rest: np.ndarray, slope: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

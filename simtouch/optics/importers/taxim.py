@@ -201,7 +201,8 @@ def _dome(pictures: _Pictures, pitch: float, record: dict) -> tuple[float, float
     name, height = ("depth_bg", pictures.depth_px) if pictures.gelmap_px is None else ("gelmap", pictures.gelmap_px)
     if height is None:
         return None
-    radius = tuple(r * pitch for r in dome_radius_px(height))
+    across, down = dome_radius_px(height)
+    radius = across * pitch, down * pitch
     text = " x ".join("flat" if np.isinf(r) else f"{r * 1e3:.1f} mm" for r in radius)
     record["gel.dome_radius_m"] = f"paraboloid through {name}.npy: {text}"
     return radius
