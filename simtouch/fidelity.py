@@ -178,6 +178,7 @@ def _presses(config: Config, pixel_pitch_mm: float):
     from simtouch.optics.calibration.circles import find_circles
     from simtouch.optics.calibration.press_files import load_presses
 
+    assert config.ball_diameter_mm is not None  # `_check` has seen to it
     pack = config.folder / "dataPack.npz"
     presses = load_presses(
         pack if pack.is_file() else config.folder,
