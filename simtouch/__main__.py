@@ -8,6 +8,8 @@ VERBS = {
     "calibrate": "make a sensor file from presses of your own sensor, or from another project's",
     "fidelity": "compare a sensor with real presses: table, pictures, error maps",
     "preview": "draw the contact sheet of a stream",
+    "view": "look at a stream in the browser, or touch a live sensor with the mouse",
+    "export": "write a stream in another format: Sparsh, LeRobot, WebDataset, video",
 }
 
 

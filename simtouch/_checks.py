@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 T = TypeVar("T")
+_SQUARE, _LAST_ROW = np.eye(3), np.array([0.0, 0.0, 0.0, 1.0])
 
 
 class SimtouchError(Exception):
@@ -83,8 +84,8 @@ def as_pose(name: str, value) -> np.ndarray:
     """Return a rigid transform as float64, shape (4, 4); refuse scale, shear, mirrors and NaN."""
     pose = as_array(name, value, "4 4", np.float64)
     rotation = pose[:3, :3]
-    rigid = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6) and np.linalg.det(rotation) > 0
-    if not rigid or not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-9):
+    off = np.abs(rotation @ rotation.T - _SQUARE) > 1e-6 + 1e-5 * _SQUARE
+    if off.any() or not np.linalg.det(rotation) > 0 or np.abs(pose[3] - _LAST_ROW).max() > 1e-9:
         raise ArgumentError(f"`{name}` must be a rigid transform (rotation and translation, last row 0 0 0 1); got\n{pose}")
     return pose
 

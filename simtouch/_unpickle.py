@@ -3,26 +3,29 @@
 A pickle is a program that may name any function and call it. Here the opcodes are read one by one and only build values: None,
 numbers, text, bytes, lists, tuples, dicts and arrays (of objects too). A name is never imported: the few that occur in honest files
 stand for the functions of `NUMPY`, which are ours, and any other is refused by its name. Arrays are read-only views of the bytes that
-came, so a file cannot ask for more memory than it brings. Opcodes as in the documentation of Python's `pickletools`.
+came, and what values cost beyond their bytes is counted, so a file cannot ask for more memory than it brings and `MOST_OVERHEAD`.
+Of a mapped file (`mmap`) byte strings and arrays are views too: 50 MB of images cost nothing before they are looked at. Values may
+share parts in a way that grows without bound when it is walked ("billion laughs"): walk only what has the type you want, and name the
+others with `brief`. Opcodes as in the documentation of Python's `pickletools`.
 """
 
 import io
-import math
+import mmap
 import pickletools
-import re
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from simtouch._checks import ArgumentError
+from simtouch._pickled_arrays import NUMPY, Unfinished, brief, check_key
 
 MOST_BYTES = 1 << 30
-"""Largest pickle that is read."""
-DTYPE = re.compile(r"[<>|=]?([biufc](1|2|4|8|16)|[US]\d{1,6}|O8?|\?)$")
+"""Largest pickle that is read; the caller may allow more of a mapped file."""
+MOST_OVERHEAD = 1 << 29
+"""Most memory that the objects of one pickle may take beyond their bytes."""
+_OBJECT_BYTES = 96  # an empty list or dict, its place on the stack and in the memo
 _MARK = object()
-_PLAIN = (bool, int, float, str, bytes, type(None))
 _LITERALS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _MAKE = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
 # Opcodes that push the number, text or bytes that they carry.
@@ -32,6 +35,8 @@ _CARRIERS = frozenset(
     if op.arg and not op.stack_before and op.stack_after and op.stack_after[0] is not pickletools.anyobject
 )
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_VIEWED = {"BINBYTES": 4, "BINBYTES8": 8, "BYTEARRAY8": 8}
+"""Opcodes of byte strings and the size of their length."""
 
 
 class Name:
@@ -41,81 +46,8 @@ class Name:
         self.name = name
 
 
-class _Unfinished:
-    """An array or a dtype between its making and its BUILD; knows its places in the memo."""
-
-    def __init__(self, finish: Callable[[Any], Any]):
-        self.finish, self.memo_keys = finish, []
-
-
-def _to_bytes(value) -> bytes:
-    """Python 2 pickled raw bytes as text."""
-    return value.encode("latin1") if isinstance(value, str) else bytes(value)
-
-
-def _dtype(code, *_) -> _Unfinished:
-    """`numpy.dtype(code, ...)`; byte order follows in its BUILD."""
-    if not isinstance(code, str) or not DTYPE.match(code):
-        raise ArgumentError(f"arrays of type {code!r:.40} are not read.")
-    return _Unfinished(lambda state: np.dtype(code).newbyteorder(state[1] if state[1] in ("<", ">") else "="))
-
-
-def _array(data, dtype, shape, fortran: bool) -> np.ndarray:
-    """An array of `shape` over `data`: bytes, or a list of objects."""
-    if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple):
-        raise ArgumentError("an array has no dtype or no shape.")
-    if not all(type(n) is int and n >= 0 for n in shape) or len(shape) > 16:
-        raise ArgumentError(f"an array has the shape {shape!r:.60}.")
-    count, order = math.prod(shape), "F" if fortran else "C"
-    if dtype.hasobject:
-        if not isinstance(data, list) or len(data) != count:
-            raise ArgumentError(f"an array of objects promises shape {shape!r:.60} and does not hold it.")
-        out = np.empty(count, object)
-        for k, value in enumerate(data):
-            out[k] = value
-        return out.reshape(shape, order=order)
-    raw = _to_bytes(data)
-    if len(raw) != count * dtype.itemsize:
-        raise ArgumentError(f"an array promises shape {shape!r:.60} of {dtype} and holds {len(raw)} bytes.")
-    return np.frombuffer(raw, dtype, count).reshape(shape, order=order)
-
-
-def _reconstruct(*_) -> _Unfinished:
-    """`numpy..._reconstruct(ndarray, (0,), b"b")`: all that matters comes with BUILD, (version, shape, dtype, fortran, data)."""
-    return _Unfinished(lambda state: _array(state[-1], state[-3], state[-4], bool(state[-2])))
-
-
-def _scalar(dtype, data):
-    """`numpy...scalar(dtype, bytes)`."""
-    return _array(data, dtype, (), False)[()]
-
-
-def _frombuffer(data, dtype, shape, order="C") -> np.ndarray:
-    """`numpy...._frombuffer(...)`, how protocol 5 stores arrays."""
-    return _array(data, dtype, shape, order == "F")
-
-
-def _encode(text: str, codec: str = "latin1") -> bytes:
-    """`_codecs.encode`, how protocol 2 stores bytes."""
-    if codec not in ("latin1", "latin-1"):
-        raise ArgumentError(f"text in {codec!r:.40} is not read.")
-    return text.encode("latin1")
-
-
-NUMPY: dict[str, Callable[..., Any]] = {
-    "_codecs.encode": _encode,
-    "collections.OrderedDict": lambda pairs=(): dict(pairs),
-    "numpy.ndarray": lambda *_: None,
-    "numpy.dtype": _dtype,
-    **{f"numpy.{core}.multiarray._reconstruct": _reconstruct for core in ("core", "_core")},
-    **{f"numpy.{core}.multiarray.scalar": _scalar for core in ("core", "_core")},
-    **{f"numpy.{core}.numeric._frombuffer": _frombuffer for core in ("core", "_core")},
-}
-"""What stands for the names in pickles of NumPy arrays; (arguments of the call) -> value."""
-
-
 def restricted_load(
-    file: bytes | BinaryIO,
+    file: bytes | BinaryIO | mmap.mmap,
     *,
     allowed: Mapping[str, Callable[..., Any]] = NUMPY,
     persistent: Callable[[Any], Any] | None = None,
@@ -125,7 +57,8 @@ def restricted_load(
     """Return the value that a pickle describes.
 
     Args:
-        file: The pickle, or a file open for reading bytes at its place; read to its end.
+        file: The pickle; or a file open for reading bytes at its place, read to its end; or a mapped file, of which the longer byte
+            strings come as read-only memoryviews.
         allowed: Names that may occur ("module.name") and the function of ours that stands for each.
         persistent: What stands for a persistent id (storages of a checkpoint); None: they are refused.
         where: Names the source in messages.
@@ -134,7 +67,7 @@ def restricted_load(
     Raises:
         ArgumentError: Another name than the allowed ones, a broken or an oversized pickle.
     """
-    data = file if isinstance(file, bytes) else file.read(most_bytes + 1)
+    data = file if isinstance(file, bytes | mmap.mmap) else file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise ArgumentError(f"`{where}` is larger than the {most_bytes >> 20} MB that are read.")
     try:
@@ -147,16 +80,40 @@ def restricted_load(
         raise ArgumentError(f"`{where}` is a broken pickle: {error!r:.120}.") from error
 
 
+def _opcodes(data: bytes | mmap.mmap) -> Iterator[tuple[str, Any]]:
+    """Name and argument of each opcode up to STOP; long byte strings of a mapped file as views."""
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    view = None if isinstance(data, bytes) else memoryview(data).toreadonly()
+    while True:
+        code = file.read(1)
+        opcode = pickletools.code2op.get(code.decode("latin1"))
+        if opcode is None:
+            raise ArgumentError("it ends too early." if not code else f"it has a byte {code!r} where an opcode must be.")
+        if view is None or opcode.name not in _VIEWED:
+            yield opcode.name, opcode.arg.reader(file) if opcode.arg else None
+        else:
+            length, start = int.from_bytes(file.read(_VIEWED[opcode.name]), "little"), file.tell()
+            if length > len(view) - start:
+                raise ArgumentError(f"it promises {length} bytes; {len(view) - start} are there.")
+            file.seek(start + length)
+            yield opcode.name, view[start : start + length]
+        if opcode.name == "STOP":
+            return
+
+
 class _Machine:
     """Stack and memo of one pickle."""
 
     def __init__(self, allowed, persistent):
         self.allowed, self.persistent = allowed, persistent
         self.stack, self.memo = [], {}
+        self.overhead = 0
 
-    def run(self, data: bytes):
-        for opcode, argument, _ in pickletools.genops(io.BytesIO(data)):
-            name = opcode.name
+    def run(self, data: bytes | mmap.mmap):
+        for name, argument in _opcodes(data):
+            self.overhead += _OBJECT_BYTES + (sys.getsizeof(argument) if type(argument) is str else 0)
+            if self.overhead > MOST_OVERHEAD:
+                raise ArgumentError(f"its values take more than {MOST_OVERHEAD >> 20} MB beside their bytes.")
             if name in _CARRIERS:
                 self.stack.append(argument)
             elif name == "STOP":
@@ -172,7 +129,7 @@ class _Machine:
                 if step is None:
                     raise ArgumentError(f"it uses the opcode {name}, which no array or plain value needs.")
                 step(argument)
-        raise ArgumentError("it ends too early.")
+        raise ArgumentError("it ends too early.")  # not reached: `_opcodes` ends with STOP or raises
 
     def _since_mark(self) -> list:
         at = len(self.stack) - 1
@@ -229,15 +186,13 @@ class _Machine:
         if type(target) is not dict:
             raise ArgumentError("it sets items of something that is no dict.")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # Plain keys only: nested tuples could be made to hash for ever.
-            if not all(isinstance(k, _PLAIN) for k in (key if type(key) is tuple else (key,))):
-                raise ArgumentError(f"it has a {type(key).__name__} as a key.")
+            check_key(key)
             target[key] = value
 
     def _put(self, key):
         value = self.stack[-1]
         self.memo[key] = value
-        if isinstance(value, _Unfinished):
+        if isinstance(value, Unfinished):
             value.memo_keys.append(key)
 
     _binput = _long_binput = _put
@@ -255,6 +210,8 @@ class _Machine:
 
     def _stack_global(self, _):
         name, module = self.stack.pop(), self.stack.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise ArgumentError("it asks for something that has no name.")
         self._name(f"{module}.{name}")
 
     def _name(self, name: str) -> None:
@@ -271,14 +228,14 @@ class _Machine:
     def _build(self, _):
         state, target = self.stack.pop(), self.stack.pop()
         # Attributes of plain values (a state dict's `_metadata`) say nothing about the numbers: dropped.
-        value = target.finish(state) if isinstance(target, _Unfinished) else target
+        value = target.finish(state) if isinstance(target, Unfinished) else target
         for key in getattr(target, "memo_keys", ()):
             self.memo[key] = value
         self.stack.append(value)
 
     def _persid(self, argument):
         if self.persistent is None:
-            raise ArgumentError(f"it refers to {argument!r:.60}, which lies outside it.")
+            raise ArgumentError(f"it refers to {brief(argument)}, which lies outside it.")
         self.stack.append(self.persistent(argument))
 
     def _binpersid(self, _):

@@ -1,10 +1,13 @@
-"""How fast: the default run of every sensor on one core, with the split between its stages. `gel` or `optics` first: these alone.
+"""How fast: the default run of every sensor on one core, with the split between its stages. `gel`, `optics` or
+`loader` first: these alone.
 
     python -m simtouch.benchmark
 
     python -m simtouch.benchmark gel
 
     python -m simtouch.benchmark optics
+
+    python -m simtouch.benchmark loader
 
     python -m simtouch.benchmark --sensor digit --clips 16 --out runs/benchmark.json
 
@@ -41,6 +44,8 @@ class Config:
     """Frames a clip."""
     repeats: int = 3
     """Runs over the same clips; the fastest counts."""
+    codec: str = "jpeg95"
+    """How images are kept: `jpeg95` or `png`."""
     seed: int = 0
     out: Path | None = None
     """Also write the table as JSON."""
@@ -81,6 +86,11 @@ def cli() -> None:
 
         del sys.argv[1]
         run_verb(optics_benchmark.Config, optics_benchmark.measure, optics_benchmark.__doc__)
+    elif sys.argv[1:2] == ["loader"]:
+        from simtouch import loader_benchmark
+
+        del sys.argv[1]
+        run_verb(loader_benchmark.Config, loader_benchmark.measure, loader_benchmark.__doc__)
     else:
         run_verb(Config, main, __doc__)
 
@@ -94,9 +104,8 @@ def _row(config: Config, sensor: str, gel: str) -> dict:
     from simtouch.stream.making import ClipMaker
 
     spec = pick("sensor", sensor, SENSORS)
-    maker = ClipMaker(
-        spec=spec, frames=config.frames, seed=config.seed, objects=tuple(indenters.INDENTERS), motions=tuple(MOTIONS), gel=gel
-    )
+    choices = {"objects": tuple(indenters.INDENTERS), "motions": tuple(MOTIONS), "codec": config.codec}
+    maker = ClipMaker(spec=spec, frames=config.frames, seed=config.seed, gel=gel, **choices)
     maker.make(0)  # compiles the kernels
     runs = [_timed(maker, config.clips) for _ in range(config.repeats)]
     best = min(runs, key=lambda run: run["total"])
@@ -118,7 +127,7 @@ def _timed(maker, clips: int) -> dict[str, float]:
         _watch(spent, "indenter", Solid, "underside_m"),
         _watch(spent, "gel", maker.gel_class, "step"),
         _watch(spent, "gel", maker.gel_class, "fresh_force_n"),
-        _watch(spent, "gel", Contact, "_image_surface"),
+        _watch(spent, "gel", Contact, "image_surface"),
         _watch(spent, "optics", Renderer, "render"),
         _watch(spent, "encode", making, "encode_clip"),
     ):

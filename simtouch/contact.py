@@ -21,6 +21,7 @@ AWAY_M = -1.0
 """Overlap where there is no indenter above a cell; any large negative length does."""
 DEEPEST = 0.8
 """Share of the gel's thickness; beyond it no linear layer means anything."""
+_NOT_SEEN = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,28 +35,41 @@ class Approach:
     """Pixels a cell."""
 
     @cached_property
+    def most_m(self) -> float:
+        """Largest overlap; -inf if no part of the indenter lies over the gel."""
+        return float(self.over.max())
+
+    @property
     def deepest_m(self) -> float:
         """Largest overlap; raise if the indenter is beside the sensor."""
-        deepest = float(self.over.max())
-        if not np.isfinite(deepest):
+        if not np.isfinite(self.most_m):
             raise ArgumentError("`gel_T_indenter` holds the indenter beside the sensor: no part of it lies over the gel.")
-        return deepest
+        return self.most_m
 
     @cached_property
     def cells(self) -> np.ndarray:
         """The overlap over the cells [m], (h, w): the mean of the four pixels around a cell's centre."""
         low, high = slice(self.ratio // 2 - 1, None, self.ratio), slice(self.ratio // 2, None, self.ratio)
         around = np.stack([self.over[rows, cols] for rows in (low, high) for cols in (low, high)])
-        there = np.isfinite(around)
+        there = around > -np.inf
+        if there.all():
+            return around.sum(0) * np.float32(0.25)
         count = there.sum(0, dtype=np.float32)  # half of the four decide where a body ends
-        mean = np.where(there, around, 0).sum(0, dtype=np.float32) / np.maximum(count, 1)
-        return np.where(count >= 2, mean, np.float32(AWAY_M))
+        np.copyto(around, 0, where=~there)
+        return np.where(count >= 2, around.sum(0) / np.maximum(count, 1), np.float32(AWAY_M))
 
     def lowered(self, by_m: float) -> "Approach":
         """The same, `by_m` further down."""
-        pose = self.pose.copy()
+        pose, by = self.pose.copy(), np.float32(by_m)
         pose[2, 3] -= by_m
-        return Approach(pose, self.over + np.float32(by_m), self.ratio)
+        there = Approach(pose, self.over + by, self.ratio)
+        # Known without looking again: adding one number to all keeps their order.
+        known = {
+            "most_m": float(np.float32(self.most_m) + by),
+            "cells": np.where(self.cells > AWAY_M, self.cells + by, self.cells),
+        }
+        there.__dict__.update(known)
+        return there
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,6 +94,7 @@ class Contact:
         self._rest_pixels = dome_height_m(self._pixels, spec.gel.dome_radius_m).astype(np.float32)
         self._lift = Lift(self._cells.shape, self._pixels.rows // self._cells.rows)
         self._indenter: Indenter | None = None
+        self._last_approach: Approach | None = None
 
     @property
     def has_indenter(self) -> bool:
@@ -89,42 +104,46 @@ class Contact:
     def reset(self, indenter: Indenter, seed: int) -> None:
         """Take an indenter and forget everything else."""
         self._indenter, self._seed = indenter, seed
-        self._last_pose, self._time_s, self._frame_index = None, 0.0, 0
+        self._last_pose, self._last_approach = None, None
+        self._time_s, self._frame_index = 0.0, -1  # time begins with the first picture
         self._slip_m = np.zeros((*self._cells.shape, 2), np.float32)
 
     def approach(self, pose: np.ndarray, indenter: Indenter | None = None) -> Approach:
         """Where a pose would bring the indenter, or another one."""
+        if indenter is None and self._last_approach is not None and np.array_equal(pose, self._last_approach.pose):
+            return self._last_approach  # a press keeps its pose and only goes deeper
         underside = (indenter or self._indenter).underside_m(pose, self._pixels)
-        return Approach(pose, np.subtract(self._rest_pixels, underside), self._pixels.rows // self._cells.rows)
+        approach = Approach(pose.copy(), np.subtract(self._rest_pixels, underside), self._pixels.rows // self._cells.rows)
+        if indenter is None:
+            self._last_approach = approach
+        return approach
 
     def motion(self, approach: Approach) -> np.ndarray:
         """In-plane motion of the indenter's surface over each cell since the last frame [m], (h, w, 2); raise if it is too deep."""
         most_m = self._spec.gel.thickness_m * DEEPEST
-        if (deepest_m := float(approach.over.max())) > most_m:
+        if approach.most_m > most_m:
             raise ArgumentError(
-                f"`gel_T_indenter` presses {deepest_m * 1e3:.2f} mm deep; a gel {self._spec.gel.thickness_m * 1e3:.2f} mm thick "
-                f"is simulated to {most_m * 1e3:.2f} mm."
+                f"`gel_T_indenter` presses {approach.most_m * 1e3:.2f} mm deep; a gel {self._spec.gel.thickness_m * 1e3:.2f} mm "
+                f"thick is simulated to {most_m * 1e3:.2f} mm."
             )
         before = approach.pose if self._last_pose is None else self._last_pose
         underside = np.where(approach.cells > AWAY_M, self._rest_cells - approach.cells, np.inf)
         return surface_motion(before, approach.pose, underside, self._cells)
 
-    def read(self, approach: Approach, surface: GelSurface, dt_s: float) -> TactileFrame:
-        """Take the gel's next state, and tell all that is known of it."""
-        if self._last_pose is not None:
-            self._time_s, self._frame_index = self._time_s + dt_s, self._frame_index + 1
+    def read(self, approach: Approach, surface: GelSurface, dt_s: float, *, look: bool = True) -> TactileFrame:
+        """Take the gel's next state, and tell all that is known of it; without `look` the camera takes no picture."""
+        if self._frame_index >= 0:
+            self._time_s += dt_s
         self._last_pose = approach.pose
-        seen = self.image_surface(surface, approach.over)
+        image, height = self._picture(surface, approach) if look else (_NOT_SEEN, _NOT_SEEN[..., 0].astype(np.float32))
         contact = surface.contact_mask
         self._slip_m = np.where(contact[..., None], self._slip_m + surface.slip_m, 0)
         force, torque = wrench(surface, self._cells, self._rest_cells)
         centre = centre_of_pressure(surface, self._cells)
         markers, flow = marker_flow(self._spec, surface.displacement_m)
         return TactileFrame(
-            image=self._renderer.render(
-                seen.height_m, seen.motion_m, touched=seen.touched, seed=self._seed, frame_index=self._frame_index
-            ),
-            height_m=seen.height_m,
+            image=image,
+            height_m=height,
             contact_mask=contact,
             stick_mask=contact & ~surface.slides,
             normal_traction_pa=surface.normal_traction_pa,
@@ -142,12 +161,21 @@ class Contact:
             slip_ratio=slip_ratio(contact, surface.slides),
             contact_area_m2=float(contact.sum()) * self._cells.spacing_m**2,
             leaves_view=_on_the_rim(contact),
-            indent_depth_m=max(0.0, float(approach.over.max())),
+            indent_depth_m=max(0.0, approach.most_m),
             markers_px=markers,
             flow_px=flow,
-            gel_T_indenter=approach.pose,
+            gel_T_indenter=approach.pose.copy(),
             time_s=self._time_s,
         )
+
+    def _picture(self, surface: GelSurface, approach: Approach) -> tuple[np.ndarray, np.ndarray]:
+        """The next image, and the height map that it shows."""
+        self._frame_index += 1
+        seen = self.image_surface(surface, approach.over)
+        image = self._renderer.render(
+            seen.height_m, seen.motion_m, touched=seen.touched, seed=self._seed, frame_index=self._frame_index
+        )
+        return image, seen.height_m
 
     def image_surface(self, surface: GelSurface, over_pixels: np.ndarray) -> ImageSurface:
         """The gel's state seen pixel by pixel; `over_pixels` is `Approach.over`."""

@@ -1,6 +1,11 @@
-"""How far to lower an indenter for a wanted normal force: false position on a force that grows with depth, for a batch at once."""
+"""How far to lower an indenter for a wanted normal force: false position on a force that grows with depth, for a batch at once.
+
+A contact that was pressed before begins where the last press ended, by a power of the depth: F' = F (d' / d)^n. Secants go on from
+there, three looks in all; what they leave open, and a first press, is bracketed from the surface down.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,18 +17,50 @@ _CLEAR_M = 1e-6  # how far off the gel a press without force stays
 _FIRST_REACH = 0.05  # share of the gel's thickness at which the search for a force begins
 _TOLERANCE = 1e-4  # of the wanted force
 _FRESH_TOLERANCE = 0.02
+_FIRST_DEPTH = 0.3  # share of the most at which the search for a fresh press begins
+_FIRST_POWER = 1.6  # of the depth, to which the force of a ball on a layer is roughly proportional
+_POWERS = (0.7, 4.0)  # a last power is taken within; a flat body's is 1, a cone's 2
+_SECANTS = 6  # looks near the last press, before the search begins anew
 
 Forces = Callable[[np.ndarray], np.ndarray]
 
 
+@dataclass(eq=False)
+class LastPress:
+    """Where the last search of each contact ended, (B,) each; NaN before the first."""
+
+    depth_m: np.ndarray
+    force_n: np.ndarray
+    power: np.ndarray
+
+    @classmethod
+    def none(cls, batch: int) -> "LastPress":
+        """Of contacts that were not pressed yet."""
+        return cls(np.full(batch, np.nan), np.full(batch, np.nan), np.full(batch, _FIRST_POWER))
+
+    def depth_for(self, normal_force_n: np.ndarray) -> np.ndarray:
+        """Where to look first for a force [m]; NaN without a last press, or without a force."""
+        share = np.where(normal_force_n > 0, normal_force_n, np.nan) / self.force_n
+        return self.depth_m * share ** (1 / self.power)
+
+
 def lowering_for_force(
-    gel: GelModel, approaches: Sequence[Approach], normal_force_n: np.ndarray, thickness_m: float, dt_s: float
+    gel: GelModel,
+    approaches: Sequence[Approach],
+    normal_force_n: np.ndarray,
+    thickness_m: float,
+    dt_s: float,
+    last: LastPress | None = None,
 ) -> np.ndarray:
-    """How far to lower each indenter [m], (B,), so that the gel's next state presses with `normal_force_n` (B,)."""
+    """How far to lower each indenter [m], (B,), so that the gel's next state presses with `normal_force_n` (B,).
+
+    The search begins at `last`, where given, and leaves its own end there.
+    """
     cells = np.stack([approach.cells for approach in approaches])
     touch = np.array([-approach.deepest_m for approach in approaches])
     wanted = normal_force_n > 0
     deepest = touch + DEEPEST * thickness_m
+    last = LastPress.none(len(approaches)) if last is None else last
 
     def excess(lowering: np.ndarray) -> np.ndarray:
         # A contact that needs no more solving is held away: it costs nothing, and no other one notices.
@@ -31,9 +68,38 @@ def lowering_for_force(
         lowered = cells + np.where(np.isnan(lowering), 0, lowering).astype(np.float32)[:, None, None]
         return gel.normal_force_n(np.where(away, np.float32(AWAY_M), lowered), dt_s) - normal_force_n
 
-    low, high = _bracket(excess, touch, deepest, normal_force_n, _FIRST_REACH * thickness_m)
-    roots = find_roots(excess, low, high, _TOLERANCE * normal_force_n, wanted)
+    roots = _secants(excess, touch, deepest, normal_force_n, last)
+    if (new := wanted & np.isnan(roots)).any():
+        low, high = _bracket(excess, touch, deepest, np.where(new, normal_force_n, 0), _FIRST_REACH * thickness_m)
+        roots = np.where(new, find_roots(excess, low, high, _TOLERANCE * normal_force_n, new), roots)
+    last.depth_m = np.where(wanted, roots - touch, last.depth_m)
+    last.force_n = np.where(wanted, normal_force_n, last.force_n)
     return np.where(wanted, roots, touch - _CLEAR_M)
+
+
+def _secants(excess: Forces, touch: np.ndarray, deepest: np.ndarray, normal_force_n: np.ndarray, last: LastPress) -> np.ndarray:
+    """Zeros near the last press; NaN where there was none, or a few looks did not find it. Leaves the power in `last`."""
+    place = touch + last.depth_for(normal_force_n)
+    roots, slope = np.full(len(place), np.nan), last.power * normal_force_n / (place - touch)
+    before, value_before = np.full(len(place), np.nan), np.full(len(place), np.nan)
+    for _ in range(_SECANTS):
+        place = np.where((place > touch) & (place < deepest), place, np.nan)
+        if np.isnan(place).all():
+            break
+        value = excess(place)
+        moved = place - before
+        with np.errstate(invalid="ignore", divide="ignore"):
+            steep = (value - value_before) / moved
+            known = np.isfinite(steep) & (steep > 0)
+        slope = np.where(known, steep, slope)
+        found = np.abs(value) < _TOLERANCE * normal_force_n
+        roots = np.where(found, place, roots)
+        last.power = np.where(known, np.clip(slope * (place - touch) / normal_force_n, *_POWERS), last.power)
+        before, value_before = place, value
+        with np.errstate(invalid="ignore", divide="ignore"):
+            further = np.minimum(place - value / slope, touch + 2 * (place - touch))  # a deep press is dear
+        place = np.where(found, np.nan, further)
+    return roots
 
 
 def _bracket(excess: Forces, touch: np.ndarray, deepest: np.ndarray, normal_force_n: np.ndarray, reach_m: float):
@@ -56,17 +122,29 @@ def _bracket(excess: Forces, touch: np.ndarray, deepest: np.ndarray, normal_forc
 
 
 def depth_for_force(gel: GelModel, approach: Approach, normal_force_n: float, most_m: float) -> float:
-    """Depth of a fresh, frictionless press that gives this force within 2 %; `most_m` if that is less. Changes nothing."""
+    """Depth of a fresh, frictionless press that gives this force within 2 %; `most_m` if that is less. Changes nothing.
+
+    Force grows like a power of the depth, nearly; so this is false position in the logarithms of both. It begins shallow, because a
+    press as deep as it may be is the dearest of all.
+    """
     cells, touch = approach.cells, -approach.deepest_m
-
-    def excess(depth: np.ndarray) -> np.ndarray:
-        return np.array([gel.fresh_force_n(cells + np.float32(touch + depth[0])) - normal_force_n])
-
-    most = excess(np.array([most_m]))
-    if most[0] <= 0:
-        return most_m
-    low, high = (np.zeros(1), np.array([-normal_force_n])), (np.array([most_m]), most)
-    return float(find_roots(excess, low, high, np.array([_FRESH_TOLERANCE * normal_force_n]), np.array([True]))[0])
+    low, high, power = 0.0, most_m, _FIRST_POWER
+    depth, before = min(_FIRST_DEPTH * most_m, most_m), None
+    for _ in range(40):
+        force = gel.fresh_force_n(cells + np.float32(touch + depth))
+        if abs(force - normal_force_n) < _FRESH_TOLERANCE * normal_force_n or (depth >= most_m and force <= normal_force_n):
+            break
+        low, high = (depth, high) if force < normal_force_n else (low, depth)
+        if force <= 0:
+            depth = min(2 * depth, most_m)
+            continue
+        if before is not None and depth != before[0] and force != before[1]:
+            power = float(np.clip(np.log(force / before[1]) / np.log(depth / before[0]), 0.5, 4.0))
+        before = depth, force
+        guess = depth * (normal_force_n / force) ** (1 / power)
+        # Within the bracket, and not on its ends, where it would stand still.
+        depth = guess if low < guess < high else most_m if guess >= most_m == high else (low + high) / 2
+    return depth
 
 
 def find_roots(

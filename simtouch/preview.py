@@ -1,4 +1,4 @@
-"""Contact sheet of a stream: a folder in, one picture out.
+"""Contact sheet of a stream or of recordings: a folder in, one picture out.
 
 python -m simtouch.preview PATH [--clip N] [--out FILE]
 """
@@ -18,9 +18,9 @@ class Config:
     """What to draw."""
 
     path: Path
-    """Folder of the stream."""
+    """Folder of the stream, or of recordings in one of the layouts that `simtouch.open_stream` reads."""
     clip: int | None = None
-    """Show this clip alone; by default up to six, evenly chosen."""
+    """Show this clip alone, with all its sensors; by default up to six, evenly chosen."""
     out: Path | None = None
     """Picture to write; by default `preview.png`, or `preview-clip-N.png`, in the current folder."""
 
@@ -40,12 +40,13 @@ def main(config: Config) -> Path:
     if config.clip is None:
         png = make_contact_sheet(stream)
     else:
-        ids = stream.clip_ids
+        ids = getattr(stream, "clip_ids", range(len(stream)))  # recordings are counted
         if config.clip not in ids:
             raise ArgumentError(f"`--clip` must be one of the {len(ids)} clips from {ids[0]} to {ids[-1]}; got {config.clip}.")
-        png = make_contact_sheet([stream[ids.index(config.clip)]])
+        first, sensors = ids.index(config.clip), getattr(stream, "sensors_per_clip", 1)
+        png = make_contact_sheet([stream[i] for i in range(first, first + sensors)])
     _write(out, png)
-    if not stream.complete:
+    if not getattr(stream, "complete", True):
         print(f"unfinished: {len(stream.missing_shards)} shards are missing.", file=sys.stderr)
     return out
 

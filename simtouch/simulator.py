@@ -4,7 +4,7 @@ import numpy as np
 
 from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_number, as_pose, pick
 from simtouch.contact import Approach, Contact
-from simtouch.force_control import depth_for_force, lowering_for_force
+from simtouch.force_control import LastPress, depth_for_force, lowering_for_force
 from simtouch.frame import TactileFrame
 from simtouch.gel import GELS, FemConfig, FemGel, LayerConfig, LayerGel, MembraneConfig, MembraneGel
 from simtouch.gel.surface import GelModel
@@ -56,6 +56,7 @@ class TactileSimulator:
         self._renderer = Renderer(self.spec, optics or OpticsConfig())
         self._gel = _make_gel(self.spec, gel, batch or 1)
         self._contacts = [Contact(self.spec, self._renderer) for _ in range(batch or 1)]
+        self._last_press = LastPress.none(batch or 1)
 
     @property
     def background(self) -> np.ndarray:
@@ -70,6 +71,7 @@ class TactileSimulator:
         if len(indenters) != len(self._contacts):
             raise ShapeError(f"`indenter` must be one or a list of {len(self._contacts)}; got {len(indenters)}.")
         self._gel.reset()
+        self._last_press = LastPress.none(len(indenters))
         for index, (contact, one) in enumerate(zip(self._contacts, indenters, strict=True)):
             if not hasattr(one, "underside_m"):
                 raise ArgumentError(
@@ -77,22 +79,31 @@ class TactileSimulator:
                 )
             contact.reset(one, self._seed + index)
 
-    def step(self, gel_T_indenter: np.ndarray, dt_s: float | None = None) -> TactileFrame:
-        """Move the indenter to a pose, shape (4, 4) or (B, 4, 4), and read the sensor `dt_s` (default 1 / fps) later."""
-        return self._move(self._approaches(gel_T_indenter), self._dt(dt_s))
+    def step(self, gel_T_indenter: np.ndarray, dt_s: float | None = None, *, look: bool = True) -> TactileFrame:
+        """Move the indenter to a pose, shape (4, 4) or (B, 4, 4), and read the sensor `dt_s` (default 1 / fps) later.
 
-    def step_force(self, gel_T_indenter: np.ndarray, normal_force_n, dt_s: float | None = None) -> TactileFrame:
+        Without `look` only the mechanics move on, as between two frames: the camera takes no picture and counts none, `image` and
+        `height_m` are empty, (0, 0, 3) and (0, 0). Time begins with the first picture.
+        """
+        return self._move(self._approaches(gel_T_indenter), self._dt(dt_s), look)
+
+    def step_force(
+        self, gel_T_indenter: np.ndarray, normal_force_n, dt_s: float | None = None, *, look: bool = True
+    ) -> TactileFrame:
         """As `step`, but z is moved until the gel is pressed with `normal_force_n` >= 0 [N], a number or shape (B,)."""
         forces, dt_s = self._each("normal_force_n", normal_force_n, at_least=0), self._dt(dt_s)
         approaches = self._approaches(gel_T_indenter)
-        lowering = lowering_for_force(self._gel, approaches, forces, self.spec.gel.thickness_m, dt_s)
-        return self._move([a.lowered(float(by)) for a, by in zip(approaches, lowering, strict=True)], dt_s)
+        lowering = lowering_for_force(self._gel, approaches, forces, self.spec.gel.thickness_m, dt_s, self._last_press)
+        return self._move([a.lowered(float(by)) for a, by in zip(approaches, lowering, strict=True)], dt_s, look)
 
-    def step_depth(self, gel_T_indenter: np.ndarray, indent_depth_m, dt_s: float | None = None) -> TactileFrame:
+    def step_depth(
+        self, gel_T_indenter: np.ndarray, indent_depth_m, dt_s: float | None = None, *, look: bool = True
+    ) -> TactileFrame:
         """As `step`, but z is moved until the deepest overlap with the resting gel is `indent_depth_m` [m], a number or shape (B,)."""
         depths, dt_s = self._each("indent_depth_m", indent_depth_m), self._dt(dt_s)
         approaches = self._approaches(gel_T_indenter)
-        return self._move([a.lowered(float(depth) - a.deepest_m) for a, depth in zip(approaches, depths, strict=True)], dt_s)
+        lowered = [a.lowered(float(depth) - a.deepest_m) for a, depth in zip(approaches, depths, strict=True)]
+        return self._move(lowered, dt_s, look)
 
     def depth_for_force(self, indenter: Indenter, gel_T_indenter: np.ndarray, normal_force_n: float, most_m: float) -> float:
         """Depth at which a fresh, frictionless press gives `normal_force_n` within 2 %, or `most_m` if that is less [m].
@@ -117,12 +128,12 @@ class TactileSimulator:
             raise SimtouchError("Call `reset(indenter)` before the first step.")
         return [contact.approach(pose) for contact, pose in zip(self._contacts, self._poses(gel_T_indenter), strict=True)]
 
-    def _move(self, approaches: list[Approach], dt_s: float) -> TactileFrame:
+    def _move(self, approaches: list[Approach], dt_s: float, look: bool) -> TactileFrame:
         """The next state of the gel, and a reading of it."""
         motion = np.stack([contact.motion(a) for contact, a in zip(self._contacts, approaches, strict=True)])
         surface = self._gel.step(np.stack([a.cells for a in approaches]), motion, dt_s)
         each = enumerate(zip(self._contacts, approaches, strict=True))
-        frames = [contact.read(approach, surface.at(b), dt_s) for b, (contact, approach) in each]
+        frames = [contact.read(approach, surface.at(b), dt_s, look=look) for b, (contact, approach) in each]
         return frames[0] if self.batch is None else TactileFrame.stack(frames)
 
     def _dt(self, dt_s: float | None) -> float:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 
 import simtouch
 from simtouch import generate
+from simtouch._checks import SimtouchError
 from simtouch.stream import dataset_digest
+from simtouch.stream.disk_space import estimate_bytes
 
 SMALL = ("--clips", "3", "--frames", "4", "--object", "sphere", "cone", "--motion", "press", "slide")
 
@@ -44,7 +47,9 @@ def stream(tmp_path_factory):
 
 
 def test_a_stream_has_its_parts(stream):
-    assert sorted(p.name for p in stream.iterdir()) == ["background.png", "clips-00000.parquet", "manifest.json", "preview.png"]
+    card = ["README.md", "card-content.png", "card-forces.png", "card-pad.png"]
+    parts = ["background.png", "clips-00000.parquet", "manifest.json", "preview.png", *card]
+    assert sorted(p.name for p in stream.iterdir()) == sorted(parts)
     opened = simtouch.open_stream(stream)
     assert len(opened) == 3
     assert opened.complete
@@ -91,20 +96,8 @@ def test_resuming_a_whole_stream_does_nothing(stream):
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     """Kill -9 in the middle of a run of several shards: at most the open shard is made again."""
-    options = (
-        "--sensor",
-        "gelsight_mini",
-        "--object",
-        "sphere",
-        "--motion",
-        "slide",
-        "--frames",
-        "8",
-        "--clips",
-        "16",
-        "--shard-frames",
-        "32",
-    )
+    options = ("--sensor", "gelsight_mini", "--object", "sphere", "--motion", "slide", "--frames", "8", "--clips", "16")
+    options += ("--shard-frames", "32")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*options, "--out", whole, check=True)
     process = subprocess.Popen(
@@ -173,6 +166,50 @@ def test_a_sensor_file_is_a_sensor(tmp_path):
     assert simtouch.open_stream(make(tmp_path / "s", sensor=str(tmp_path / "mine.json"), clips=1)).spec.name == "digit"
 
 
+def test_a_recipe_mixes_scenes_and_leaves_unknown_labels_empty(tmp_path):
+    recipe = "motion=1,force_protocol=1,textiles=1"
+    out = make(tmp_path / "s", recipe=recipe, clips=3, frames=12, motion=(), object=("sphere",), codec="jpeg95", units=2)
+    opened = simtouch.open_stream(out)
+    clips = {clip.scene: clip for clip in opened}
+    assert set(clips) == {"motion", "force_protocol", "textiles"}
+    assert opened.manifest["recipe"]["shares"] == {"motion": 1, "force_protocol": 1, "textiles": 1}
+    assert clips["textiles"].values("textile")[0]
+    assert clips["motion"].values("textile")[0] is None
+    assert np.isfinite(clips["force_protocol"].values("load_n")).all()
+    assert np.isnan(clips["motion"].values("load_n")).all()
+    assert "| `label_textile` | string | 12 |" in (out / "README.md").read_text()
+    make(tmp_path / "two", recipe=recipe, clips=3, frames=12, motion=(), object=("sphere",), codec="jpeg95", units=2, workers=2)
+    assert dataset_digest(tmp_path / "two") == dataset_digest(out)
+
+
+@pytest.mark.slow
+def test_both_fingers_of_a_gripper_share_their_clips(tmp_path):
+    pytest.importorskip("mujoco")
+    opened = simtouch.open_stream(make(tmp_path / "s", recipe="grasp", clips=2, frames=20, motion=(), object=()))
+    assert opened.sensors_per_clip == 2
+    assert [clip.clip_id for clip in opened] == [0, 0, 1, 1]
+    assert [clip.sensor_id.rsplit("-", 1)[1] for clip in opened] == ["left", "right"] * 2
+    assert opened[0].sensor_id != opened[2].sensor_id  # other units
+    assert opened[0].world_T_gel is not None
+    assert not np.array_equal(opened[0].images, opened[1].images)
+
+
+def test_a_disk_that_is_too_small_is_refused_with_numbers_and_leaves_nothing(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**8))
+    with pytest.raises(SimtouchError, match=r"disk is too small: the stream needs about .* GB and .* has 100 MB"):
+        make(tmp_path / "s", total_frames=10**6)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(("sensor", "codec"), [("digit", "png"), ("digit", "jpeg95"), ("gelsight_mini_markers", "jpeg95")])
+def test_the_estimate_of_space_is_near(sensor, codec, tmp_path):
+    out = make(tmp_path / "s", sensor=sensor, codec=codec, clips=2, frames=12)
+    found = sum(p.stat().st_size for p in out.glob("clips-*"))
+    spec = simtouch.SENSORS[sensor]
+    assert found / 1.5 < estimate_bytes(spec, codec, 24) < 1.5 * found
+
+
 def test_total_frames_is_rounded_up_to_clips(tmp_path):
     assert len(simtouch.open_stream(make(tmp_path / "s", total_frames=9, clips=1))) == 3
 
@@ -196,6 +233,14 @@ NONSENSE = {
     ),
     "mesh too large": (lambda d: ("--object", _file(d, "a.obj", b"v 0 0 0\nv 5 0 0\nv 0 5 0\nf 1 2 3\n")), "--scale"),
     "mesh too small": (lambda d: ("--object", _file(d, "a.obj", b"v 0 0 0\nv 1e-5 0 0\nv 0 1e-5 0\nf 1 2 3\n")), "--scale"),
+    "unknown recipe": (lambda d: ("--recipe", "sparsh-pretain"), "Did you mean `sparsh-pretrain`"),
+    "unknown kind of scene": (lambda d: ("--recipe", "motion=1,textile=1"), "Did you mean `textiles`"),
+    "shares that sum to 0": (lambda d: ("--recipe", "motion=0,textiles=0"), "must sum to 1..1000; these sum to 0"),
+    "negative share": (lambda d: ("--recipe", "motion=2,textiles=-1"), "whole number >= 0; got -1"),
+    "share that is no number": (lambda d: ("--recipe", "motion=much"), "whole shares"),
+    "recipe and motion": (lambda d: ("--recipe", "pose", "--motion", "press"), "`--motion` cannot be given with `--recipe`"),
+    "cluster that does not answer": (lambda d: ("--cluster", "ray://127.0.0.1:9"), "cannot be reached|simtouch\\[cluster\\]"),
+    "no address": (lambda d: ("--cluster", "10.0.0.1"), "`ray://HOST:PORT`; got '10.0.0.1'|simtouch\\[cluster\\]"),
     "negative clips": (lambda d: ("--clips", "-3"), "`--clips` must be >= 1; got -3"),
     "no frames": (lambda d: ("--frames", "0"), "`--frames` must be >= 2; got 0"),
     "negative workers": (lambda d: ("--workers", "-1"), "`--workers` must be >= 1"),

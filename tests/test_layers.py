@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Lowest first: a floor imports from itself and from those above it in this list.
 FLOORS = (
-    ("_checks", "_unpickle", "assets"),
+    ("_checks", "_pickled_arrays", "_unpickle", "assets"),
     ("_taichi",),
     ("_verb",),
     ("geometry",),
@@ -33,6 +33,15 @@ FLOORS = (
         "generate",
         "preview",
         "view",
+        "view_board",
+        "view_clips",
+        "view_forces",
+        "view_live",
+        "view_page",
+        "view_reading",
+        "view_rerun",
+        "view_surface",
+        "view_touch",
         "calibrate",
         "fidelity",
         "fidelity_page",
@@ -42,6 +51,7 @@ FLOORS = (
         "fidelity_split",
         "export",
         "gel_benchmark",
+        "loader_benchmark",
         "optics_peers",
         "optics_benchmark",
         "benchmark",
@@ -58,6 +68,7 @@ ONLY_IN = {
     "tacto": ("simtouch.scenes.tacto_scene", "simtouch.optics_benchmark"),
     **dict.fromkeys(("pybullet", "pyrender", "urchin", "urdfpy"), ("simtouch.scenes.tacto_scene",)),
     **dict.fromkeys(("taichi", "quadrants"), ("simtouch._taichi",)),
+    "av": ("simtouch.stream.pyav",),
     **dict.fromkeys(("gymnasium", "stable_baselines3", "simtouch_envs", "torchvision", "timm", "xformers"), ()),
 }
 

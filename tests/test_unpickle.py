@@ -2,6 +2,7 @@
 
 import collections
 import io
+import mmap
 import os
 import pickle
 import struct
@@ -9,6 +10,7 @@ import struct
 import numpy as np
 import pytest
 
+from simtouch import _unpickle
 from simtouch._checks import ArgumentError
 from simtouch._unpickle import _CARRIERS, NUMPY, restricted_load
 
@@ -152,3 +154,95 @@ def test_more_names_may_be_allowed():
     assert restricted_load(pickle.dumps([decimal.Decimal("2.5")]), allowed=allowed) == [2.5]
     with pytest.raises(ArgumentError, match=r"decimal\.Decimal"):
         restricted_load(pickle.dumps([decimal.Decimal("2.5")]))
+
+
+def laughs(make=list, depth: int = 60):
+    """A value that is small, and 2^60 long when it is walked."""
+    value = make(("ha",))
+    for _ in range(depth):
+        value = make((value, value))
+    return value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pickle.dumps(laughs(), 4)[:-1] + b"\x8c\x01x\x93.",
+        b"\x80\x04cnumpy\ndtype\n" + pickle.dumps(laughs(), 4)[2:-1] + b"\x85R.",
+        b"\x80\x04c_codecs\nencode\n\x8c\x01x" + pickle.dumps(laughs(), 4)[2:-1] + b"\x86R.",
+        pickle.dumps(laughs(), 4)[:-1] + b"Q.",
+        pickle.dumps(np.zeros(3), 2).replace(b"K\x03\x85", pickle.dumps(laughs(tuple), 2)[2:-1] + b"\x85"),
+        pickle.dumps([Call(collections.OrderedDict, [(laughs(tuple), 1)])]),
+    ],
+    ids=["name", "dtype", "codec", "persistent id", "shape", "key"],
+)
+def test_what_has_no_end_is_never_walked(data):
+    with pytest.raises(ArgumentError) as error:
+        restricted_load(data, where="file")
+    assert len(str(error.value)) < 200
+
+
+def test_shared_parts_come_back_shared():
+    value = restricted_load(pickle.dumps(laughs()))
+    assert value[0] is value[1]
+
+
+def test_a_number_is_no_array_s_bytes():
+    """`bytes(10**10)` would be ten gigabytes."""
+    data = pickle.dumps(np.zeros(3, np.uint8), 4).replace(b"C\x03\0\0\0", b"\x8a\x05" + (10**10).to_bytes(5, "little"))
+    with pytest.raises(ArgumentError, match="where its bytes must be"):
+        restricted_load(data)
+
+
+def test_objects_are_counted(monkeypatch):
+    monkeypatch.setattr(_unpickle, "MOST_OVERHEAD", 1 << 20)
+    assert len(restricted_load(b"\x80\x04(" + b"]" * 9000 + b"t.")) == 9000
+    for bomb in (b"]" * 20_000, b"](" * 10_000, b"]" + b"\x94" * 20_000, (b"X\x00\x10\x00\x00" + b"a" * 4096) * 300):
+        with pytest.raises(ArgumentError, match="beside their bytes"):
+            restricted_load(b"\x80\x04" + bomb + b".")
+
+
+def test_whole_numbers_that_hash_alike_are_no_keys():
+    assert restricted_load(pickle.dumps({2**59: 1})) == {2**59: 1}
+    with pytest.raises(ArgumentError, match="as a key"):
+        restricted_load(pickle.dumps({(2**61 - 1) * k: 0 for k in range(2, 9)}))
+
+
+def test_an_empty_array_comes_back():
+    assert same(np.zeros((0, 3)), restricted_load(pickle.dumps(np.zeros((0, 3)))))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("value", [*VALUES, RAGGED], ids=range(len(VALUES) + 1))
+def test_honest_values_come_back_from_a_mapped_file(value, protocol, tmp_path):
+    found = restricted_load(mapped(tmp_path / "file.pkl", pickle.dumps(value, protocol)))
+    assert same(value, found if not isinstance(value, list) else as_bytes(found))
+
+
+def mapped(path, data: bytes) -> mmap.mmap:
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def as_bytes(values: list) -> list:
+    return [bytes(v) if isinstance(v, memoryview) else v for v in values]
+
+
+def test_images_of_a_mapped_file_are_read_only_views_of_it(tmp_path):
+    image = bytes(range(256)) * 4
+    buffers = np.empty(2, object)
+    buffers[0] = buffers[1] = np.frombuffer(image, np.uint8)
+    for value in ([image, b"", image], buffers):
+        file = mapped(tmp_path / "file.pkl", pickle.dumps(value))
+        found = restricted_load(file)[0]
+        assert bytes(found) == image
+        assert np.shares_memory(np.frombuffer(found, np.uint8), np.frombuffer(file, np.uint8))
+        assert not np.frombuffer(found, np.uint8).flags.writeable
+
+
+def test_a_mapped_file_that_promises_more_than_it_has_is_refused(tmp_path):
+    for code, size in ((b"B", "<I"), (b"\x8e", "<Q"), (b"\x96", "<Q")):
+        data = b"\x80\x05" + code + struct.pack(size, 3 << 30) + b"xyz."
+        with pytest.raises(ArgumentError, match="promises 3221225472 bytes; 4 are there"):
+            restricted_load(mapped(tmp_path / "file.pkl", data))

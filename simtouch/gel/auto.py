@@ -32,6 +32,8 @@ class AutoSolver:
 
     def press(self, overlap: np.ndarray, start: np.ndarray) -> np.ndarray:
         """See `ContactSolver.press`."""
+        if not (overlap > 0).any():
+            return np.zeros_like(start)
         few = np.array([np.count_nonzero(d > -self._margin) <= FEW_TO_PRESS for d in overlap])
         return _split(few, self._dense.press, self._fft.press, overlap, start)
 
@@ -39,6 +41,8 @@ class AutoSolver:
         self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `ContactSolver.slide`."""
+        if not limit.any():
+            return np.zeros_like(start), np.zeros(limit.shape, bool)
         few = np.array([np.count_nonzero(most) <= FEW_TO_SLIDE for most in limit])
         return _split(few, self._dense.slide, self._fft.slide, target, pressure, limit, start)
 

@@ -12,7 +12,6 @@ from simtouch.gel import dense_press, dense_slide
 from simtouch.gel.compliance import Compliance
 from simtouch.gel.dense_cells import TABLES, TILE, ints_of
 from simtouch.gel.fft import FftSolver
-from simtouch.gel.friction import SLACK
 
 _TOGETHER = 64  # contacts a launch works on; bounds the memory
 
@@ -41,7 +40,7 @@ class DenseSolver:
         self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `ContactSolver.slide`."""
-        settings, floats = (self._friction_tolerance / SLACK,), dense_slide.floats_of(*self._shape)
+        settings, floats = (self._friction_tolerance,), dense_slide.floats_of(*self._shape)
         maps = self._run(dense_slide._slide, self._in_plane, settings, floats, (limit, target, start, pressure), slice(3, 6))
         return maps[:, :2], maps[:, 2] > 0
 

@@ -8,7 +8,7 @@ Floats of a contact: maps d, p of h w each; lists of d, p, u = C p, r, the r bef
 inputs; the tiles.
 """
 
-from simtouch._taichi import Flat, FlatInt, ti
+from simtouch._taichi import Flat, FlatInt, launched, ti
 from simtouch.gel.dense_cells import GROUP, INVERSE, TILE, ZZ, dot, gather, keep_nonzero, origin_of, room_of, tile_of, tiles_of
 
 MAX_ITERATIONS = 300
@@ -206,6 +206,7 @@ def flag_near(h, w, at, flags, margin, cells_out: ti.template(), work: ti.templa
     return deepest
 
 
+@launched
 @ti.kernel
 def _press(
     tables: Flat, contacts: int, h: int, w: int, margin: float, rise: float, tolerance: float, cells_out: FlatInt, work_out: Flat

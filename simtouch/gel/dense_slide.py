@@ -1,17 +1,18 @@
 """Friction between listed cells: displacements that sticking cells must show in, shear tractions out. See `friction.py`.
 
-FISTA as in `solve_friction`, with its step for each cell, one contact a thread and serial inside. Cells must show `target` less what
+The long steps of `solve_friction`, one contact a thread and serial inside. Cells must show `target` less what
 pressure does to them, which is summed up first.
 
-Floats of a contact: maps l, w (x, y), tau (x, y), pressure and then whether a cell slides; lists of l, w, tau, y (x, y each), D; the
-tiles of x and y.
+Floats of a contact: maps l, w (x, y), tau (x, y), pressure and then whether a cell slides; lists of l, the target and then the slope
+C tau - w, tau, the way d (x, y each), D; the tiles of x and y.
 """
 
-from simtouch._taichi import Flat, FlatInt, ti
+from simtouch._taichi import Flat, FlatInt, launched, ti
 from simtouch.gel.dense_cells import GROUP, HOLD, TILE, ZX, ZY, gather, onto_disc, origin_of, room_of, tiles_of
-from simtouch.gel.friction import AT_THE_LIMIT
+from simtouch.gel.friction import AT_THE_LIMIT, LONG_STEPS
 
 MAX_ITERATIONS = 400
+_TINY = 1e-30
 _ROOM = 1 - 1e-6  # keeps |tau| <= l after rounding, as in `friction.py`
 WIDTH = TILE // 2
 HalfTile = ti.types.vector(WIDTH, ti.f32)
@@ -133,7 +134,7 @@ def drag(
 
 @ti.func
 def start_from(lists, room, n, tiles, slots, cells: ti.template(), work_out: ti.template()):
-    """D from the tiles, and y = tau."""
+    """D from the tiles, and d = tau."""
     for e in range(GROUP):
         work_out[lists + 5 * room + n + e], work_out[lists + 6 * room + n + e] = 0.0, 0.0
     for k in range(n):
@@ -145,32 +146,51 @@ def start_from(lists, room, n, tiles, slots, cells: ti.template(), work_out: ti.
 
 
 @ti.func
-def descend(lists, room, n, tiles, tiles_y, slots, cells: ti.template(), work_out: ti.template()):
-    """A projected step of each cell, left in the tiles; the largest change, and whether the momentum points uphill."""
-    uphill, change = ti.cast(0.0, ti.f64), 0.0
+def find_slope(lists, room, n, tiles, tiles_y, slots, cells: ti.template(), work_out: ti.template()):
+    """C tau - w from C tau in the tiles."""
     for k in range(n):
-        slot, stiff = cells[slots + k], work_out[lists + 7 * room + k]
-        step = 1.0 / stiff
-        y_x, y_y = work_out[lists + 5 * room + k], work_out[lists + 6 * room + k]
-        v_x = y_x - step * (work_out[tiles + slot] - work_out[lists + room + k])
-        v_y = y_y - step * (work_out[tiles_y + slot] - work_out[lists + 2 * room + k])
-        x, y = onto_disc(v_x, v_y, work_out[lists + k])
-        change = ti.max(change, ti.max(ti.abs(x - y_x), ti.abs(y - y_y)))
-        forth = (y_x - x) * (x - work_out[lists + 3 * room + k]) + (y_y - y) * (y - work_out[lists + 4 * room + k])
-        uphill += ti.cast(forth, ti.f64) * ti.cast(stiff, ti.f64)
-        work_out[tiles + slot], work_out[tiles_y + slot] = x, y
-    return change, uphill > 0.0
+        slot = cells[slots + k]
+        work_out[lists + room + k] = work_out[tiles + slot] - work_out[lists + room + k]
+        work_out[lists + 2 * room + k] = work_out[tiles_y + slot] - work_out[lists + 2 * room + k]
 
 
 @ti.func
-def carry_on(lists, room, n, tiles, tiles_y, slots, push, cells: ti.template(), work_out: ti.template()):
-    """tau from the tiles, and y beyond it by the share `push` of the last change."""
+def find_way(lists, room, n, length, work_out: ti.template()):
+    """d of (3) in `friction.py`; its largest component."""
+    largest = 0.0
+    for k in range(n):
+        step = length / work_out[lists + 7 * room + k]
+        x, y = work_out[lists + 3 * room + k], work_out[lists + 4 * room + k]
+        to_x, to_y = onto_disc(
+            x - step * work_out[lists + room + k], y - step * work_out[lists + 2 * room + k], work_out[lists + k]
+        )
+        work_out[lists + 5 * room + k], work_out[lists + 6 * room + k] = to_x - x, to_y - y
+        largest = ti.max(largest, ti.max(ti.abs(to_x - x), ti.abs(to_y - y)))
+    return largest
+
+
+@ti.func
+def measure(lists, room, n, tiles, tiles_y, slots, cells: ti.template(), work: ti.template()):
+    """d'C d, d'D d and how steeply the energy falls along d, C d in the tiles."""
+    bend, held, downhill = ti.cast(_TINY, ti.f64), ti.cast(0.0, ti.f64), ti.cast(0.0, ti.f64)
+    for k in range(n):
+        slot, x, y = cells[slots + k], work[lists + 5 * room + k], work[lists + 6 * room + k]
+        bend += ti.cast(x * work[tiles + slot] + y * work[tiles_y + slot], ti.f64)
+        held += ti.cast((x * x + y * y) * work[lists + 7 * room + k], ti.f64)
+        downhill -= ti.cast(x * work[lists + room + k] + y * work[lists + 2 * room + k], ti.f64)
+    return ti.Vector([ti.max(bend, _TINY), held, downhill])
+
+
+@ti.func
+def go(lists, room, n, tiles, tiles_y, slots, share, cells: ti.template(), work_out: ti.template()):
+    """tau + share d, and its slope with C d from the tiles."""
     for k in range(n):
         slot = cells[slots + k]
-        x, y = work_out[tiles + slot], work_out[tiles_y + slot]
-        work_out[lists + 5 * room + k] = x + push * (x - work_out[lists + 3 * room + k])
-        work_out[lists + 6 * room + k] = y + push * (y - work_out[lists + 4 * room + k])
-        work_out[lists + 3 * room + k], work_out[lists + 4 * room + k] = x, y
+        for part in ti.static(range(2)):  # no +=, which would be atomic
+            to, off = lists + (3 + part) * room + k, lists + (5 + part) * room + k
+            work_out[to] = work_out[to] + share * work_out[off]
+        work_out[lists + room + k] = work_out[lists + room + k] + share * work_out[tiles + slot]
+        work_out[lists + 2 * room + k] = work_out[lists + 2 * room + k] + share * work_out[tiles_y + slot]
 
 
 @ti.func
@@ -188,6 +208,7 @@ def finish(h, w, at, ints, n, cells: ti.template(), work_out: ti.template()):
         work_out[place + 5 * maps] = ti.select(slides, 1.0, 0.0)
 
 
+@launched
 @ti.kernel
 def _slide(
     tables: Flat, xx: Flat, yy: Flat, xy: Flat, contacts: int, h: int, w: int, tolerance: float, cells_out: FlatInt, work_out: Flat
@@ -210,13 +231,18 @@ def _slide(
             take_off(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
         sum_up(tables, h, w, ints, n, m, tiles, cells_out, work_out)
         start_from(lists, room, n, tiles, slots, cells_out, work_out)
-        momentum, iteration, going = 1.0, 0, ti.cast(n > 0, ti.i32)
+        drag(xx, yy, xy, h, w, ints, n, m, y, tiles, tiles_y, cells_out, work_out)
+        find_slope(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
+        length, iteration, going = 1.0, 0, ti.cast(n > 0, ti.i32)
         while going == 1:
-            drag(xx, yy, xy, h, w, ints, n, m, y, tiles, tiles_y, cells_out, work_out)
-            change, uphill = descend(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
-            momentum = ti.select(uphill, 1.0, momentum)
-            following = 0.5 * (1.0 + ti.sqrt(1.0 + 4.0 * momentum * momentum))
-            carry_on(lists, room, n, tiles, tiles_y, slots, (momentum - 1.0) / following, cells_out, work_out)
-            momentum, iteration = following, iteration + 1
+            change = find_way(lists, room, n, length, work_out)
             going = ti.cast(change >= tolerance * largest and iteration < MAX_ITERATIONS, ti.i32)
+            iteration, share = iteration + 1, 1.0
+            if going == 1:
+                drag(xx, yy, xy, h, w, ints, n, m, y, tiles, tiles_y, cells_out, work_out)
+                along = measure(lists, room, n, tiles, tiles_y, slots, cells_out, work_out)
+                length = ti.cast(along[1] / along[0], ti.f32)
+                if iteration > LONG_STEPS:
+                    share = ti.cast(ti.min(ti.max(along[2] / along[0], 0.0), 1.0), ti.f32)
+            go(lists, room, n, tiles, tiles_y, slots, share, cells_out, work_out)
         finish(h, w, at, ints, n, cells_out, work_out)

@@ -18,7 +18,7 @@ Arrays over nodes are flat (3, *padded), over elements flat (8, 3, *elements); s
 
 import numpy as np
 
-from simtouch._taichi import Flat, ensure_runtime, ti, vec3
+from simtouch._taichi import Flat, ensure_runtime, launched, ti, vec3
 from simtouch.gel.fem_mesh import Mesh
 
 vec6 = ti.types.vector(6, ti.f32)
@@ -77,6 +77,7 @@ def _corner(g: vec6, node: ti.template()):
     return sx * g[0] + sy * g[1] + sz * g[2] + (sy * sz) * g[3] + (sz * sx) * g[4] + (sx * sy) * g[5]
 
 
+@launched
 @ti.kernel
 def _volume_forces(
     u: Flat,
@@ -117,6 +118,7 @@ def _volume_forces(
                     out[(n * 3 + d) * total + e] = _corner(g, n) / 3.0
 
 
+@launched
 @ti.kernel
 def _volume_tangent(
     u: Flat, du: Flat, state: Flat, column: Flat, layer: Flat, half_x: Flat, half_y: Flat, nz: int, ny: int, nx: int, out: Flat
@@ -151,6 +153,7 @@ def _volume_tangent(
                     out[(n * 3 + d) * total + e] = _corner(g, n)
 
 
+@launched
 @ti.kernel
 def _gather(u: Flat, stencil: Flat, corners: Flat, mu: float, nz: int, ny: int, nx: int, out: Flat):
     row, cells = nx + 2, (ny + 1) * (nx + 1)

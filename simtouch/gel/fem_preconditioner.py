@@ -7,7 +7,7 @@ Where a dome is thinner than the layer, force and displacement are scaled down a
 import numpy as np
 import scipy.fft as sfft
 
-from simtouch._taichi import Flat, ensure_runtime, ti, vec3
+from simtouch._taichi import Flat, ensure_runtime, launched, ti, vec3
 from simtouch.gel.fem_flat import layer_factors
 from simtouch.gel.fem_mesh import Mesh
 
@@ -23,6 +23,7 @@ def _matrix(values: ti.template(), p: int, step: int):
     return m
 
 
+@launched
 @ti.kernel
 def _solve_layers(inverses: Flat, lowers: Flat, nz: int, rows: int, cols: int, spectrum_out: Flat):
     modes = rows * cols

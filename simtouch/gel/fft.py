@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft as sfft
 
 from simtouch.gel.compliance import Compliance
-from simtouch.gel.friction import SLACK, solve_friction
+from simtouch.gel.friction import solve_friction
 from simtouch.gel.normal import solve_normal
 
 
@@ -42,7 +42,7 @@ class FftSolver:
                 target[b][:, *where] - self._spread(pressure[b], where, part),
                 limit[b][where],
                 start[b][:, *where],
-                tolerance=self._friction_tolerance / SLACK,
+                tolerance=self._friction_tolerance,
             )
             shear[b][:, *where], slides[b][where] = solved.shear, solved.slides
         return shear, slides

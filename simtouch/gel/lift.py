@@ -18,7 +18,7 @@ import numpy as np
 from scipy.ndimage import spline_filter
 
 from simtouch._checks import as_array
-from simtouch._taichi import Flat, ensure_runtime, ti
+from simtouch._taichi import Flat, ensure_runtime, launched, ti
 
 CELLS = 8
 """Cells of a row that are lifted at once, by vector instructions."""
@@ -71,6 +71,7 @@ def _along(row: ti.template(), weights: ti.template(), first: int, ratio: ti.tem
             pixels_out[c * ratio + q] = value
 
 
+@launched
 @ti.kernel
 def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat):
     for i in range(h * ratio):
@@ -83,6 +84,7 @@ def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: ti.template(
                 out[p + e] = pixels[e]
 
 
+@launched
 @ti.kernel
 def _lift_height(
     coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat
@@ -114,12 +116,25 @@ def touched_pixels(pressure: np.ndarray, overlap_m: np.ndarray, height_m: np.nda
         overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
         height_m: Gel surface [m], shape (H, W).
     """
+    touched, ratio = np.zeros(overlap_m.shape, bool), overlap_m.shape[0] // pressure.shape[0]
+    rows, cols = (_span(pressure.any(axis)) for axis in (1, 0))  # with a free ring, beyond which nothing is touched
+    here = tuple(slice(s.start * ratio, s.stop * ratio) for s in (rows, cols))
+    if rows.stop == 0:
+        return touched
     around = np.ones((3, 3), np.uint8)
-    square = np.square(pressure, dtype=np.float32)
+    square = np.square(pressure[rows, cols], dtype=np.float32)
     rise = cv2.dilate(square, around) - square
     to_rim = np.where(square > 0, square / np.maximum(rise, np.maximum(square, np.float32(1e-30))), 0)
     value = np.where(square > 0, to_rim, cv2.dilate(to_rim, around) - 1).astype(np.float32)
-    return (cv2.resize(value, overlap_m.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0) & (overlap_m + height_m > -AWAY_M)
+    near = overlap_m[here] + height_m[here] > -AWAY_M
+    touched[here] = (cv2.resize(value, near.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0) & near
+    return touched
+
+
+def _span(used: np.ndarray) -> slice:
+    """From two places before the first that is used to two after the last, within the array; empty if none is."""
+    places = np.flatnonzero(used)
+    return slice(max(int(places[0]) - 2, 0), min(int(places[-1]) + 3, len(used))) if places.size else slice(0, 0)
 
 
 class Lift:

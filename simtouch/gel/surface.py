@@ -94,10 +94,11 @@ def wrench(surface: GelSurface, grid: Grid, rest_m: np.ndarray) -> tuple[np.ndar
 
 def centre_of_pressure(surface: GelSurface, grid: Grid) -> np.ndarray:
     """Where (x, y) the normal force acts [m], float64, (2,); the origin without contact."""
-    p = surface.normal_traction_pa
+    rows, cols = where = rectangle_around(surface.contact_mask)
+    p = surface.normal_traction_pa[where]
     of_rows, of_cols = p.sum(1, dtype=np.float64), p.sum(0, dtype=np.float64)
     total = of_rows.sum()
-    return np.array([(of_cols * grid.x_m).sum(), (of_rows * grid.y_m).sum()]) / total if total > 0 else np.zeros(2)
+    return np.array([(of_cols * grid.x_m[cols]).sum(), (of_rows * grid.y_m[rows]).sum()]) / total if total > 0 else np.zeros(2)
 
 
 def torsion(force_n: np.ndarray, torque_nm: np.ndarray, centre_m: np.ndarray) -> float:

@@ -12,13 +12,17 @@ at the gel; for a closed mesh the other faces are hidden and skipped. Open meshe
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from simtouch._checks import ArgumentError, as_array
-from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti, vec3
+from simtouch._taichi import Flat, FlatInt, ensure_runtime, launched, ti, vec3
 from simtouch.geometry.gap_map import Grid
 
+TILE = 32
+"""Corners that are placed together."""
+Tile = ti.types.vector(TILE, ti.f32)
 _INSIDE = 1e-6  # tolerance of (1), in squared sizes of the face
 _WIDE = 8  # faces over more columns than this are narrowed row by row before they are tested
 _FLAT = 1e-9  # faces with less area than this, in squared sizes, are seen edge-on: their neighbours cover them
@@ -48,19 +52,42 @@ class TriangleMesh:
         object.__setattr__(self, "vertices_m", vertices)
         object.__setattr__(self, "faces", faces)
 
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """Coordinates x of all vertices, then y, then z, each filled up to whole tiles by the last one [m], float32, flat."""
+        spare = -len(self.vertices_m) % TILE
+        return np.pad(self.vertices_m.T, ((0, 0), (0, spare)), mode="edge").ravel()
+
     def support_m(self, direction: np.ndarray) -> float:
         """How far the mesh reaches from its origin along a unit vector, shape (3,) [m]."""
         return float((self.vertices_m @ np.asarray(direction, np.float32)).max())
 
 
 @ti.func
-def _to_cells(vertex: Flat, v: int, m: Flat):
-    """Vertex v in the gel frame: x and y in cells, z in metres."""
-    p = vec3(vertex[3 * v], vertex[3 * v + 1], vertex[3 * v + 2])
-    x = m[0] * p.x + m[1] * p.y + m[2] * p.z + m[3]
-    y = m[4] * p.x + m[5] * p.y + m[6] * p.z + m[7]
-    z = m[8] * p.x + m[9] * p.y + m[10] * p.z + m[11]
-    return vec3(x, y, z)
+def _place(corners: ti.template(), m: ti.template(), placed_out: ti.template()):
+    """All corners in the gel frame, x and y in cells, z in metres; in and out x first, then y, then z, each filled up to whole tiles."""
+    count = corners.shape[0] // 3
+    for tile in range(count // TILE):
+        x, y, z = Tile(0.0), Tile(0.0), Tile(0.0)
+        for e in range(TILE):
+            at = tile * TILE + e
+            px, py, pz = corners[at], corners[at + count], corners[at + 2 * count]
+            x[e] = m[0] * px + m[1] * py + m[2] * pz + m[3]
+            y[e] = m[4] * px + m[5] * py + m[6] * pz + m[7]
+            z[e] = m[8] * px + m[9] * py + m[10] * pz + m[11]
+        for e in ti.static(range(TILE)):
+            placed_out[tile * TILE + e] = x[e]
+        for e in ti.static(range(TILE)):
+            placed_out[count + tile * TILE + e] = y[e]
+        for e in ti.static(range(TILE)):
+            placed_out[2 * count + tile * TILE + e] = z[e]
+
+
+@ti.func
+def _corner(placed: ti.template(), v):
+    """Corner v in the gel frame."""
+    count = placed.shape[0] // 3
+    return vec3(placed[v], placed[v + count], placed[v + 2 * count])
 
 
 @ti.func
@@ -82,15 +109,15 @@ def _clip(p: vec3, q: vec3, sign: float, y: float, left: float, right: float):
 
 
 @ti.func
-def _draw(a: vec3, b: vec3, c: vec3, area: float, rows: int, cols: int, out: Flat):
+def _draw(a: vec3, b: vec3, c: vec3, area: float, rows: int, cols: int, out: ti.template()):
     """Lower `out` to one face by (1) and (2)."""
     low, high = ti.min(a, b, c), ti.max(a, b, c)
+    j0, j1 = ti.cast(ti.ceil(ti.max(low.x, 0.0)), ti.i32), ti.cast(ti.floor(ti.min(high.x, cols - 1.0)), ti.i32)
+    i0, i1 = ti.cast(ti.ceil(ti.max(low.y, 0.0)), ti.i32), ti.cast(ti.floor(ti.min(high.y, rows - 1.0)), ti.i32)
     size = ti.max(high.x - low.x, high.y - low.y)
-    if ti.abs(area) > _FLAT * size * size and low.x <= cols - 1 and low.y <= rows - 1 and high.x >= 0 and high.y >= 0:
+    if j0 <= j1 and i0 <= i1 and ti.abs(area) > _FLAT * size * size:
         slack = -_INSIDE * size * size
-        sign = 1.0 if area > 0 else -1.0
-        j0, j1 = ti.cast(ti.ceil(ti.max(low.x, 0.0)), ti.i32), ti.cast(ti.floor(ti.min(high.x, cols - 1.0)), ti.i32)
-        i0, i1 = ti.cast(ti.ceil(ti.max(low.y, 0.0)), ti.i32), ti.cast(ti.floor(ti.min(high.y, rows - 1.0)), ti.i32)
+        sign = ti.select(area > 0, 1.0, -1.0)
         for i in range(i0, i1 + 1):
             first, last = j0, j1
             if j1 - j0 > _WIDE:
@@ -105,26 +132,30 @@ def _draw(a: vec3, b: vec3, c: vec3, area: float, rows: int, cols: int, out: Fla
                 e_c = sign * _cross(a.x - j, a.y - i, b.x - j, b.y - i)
                 if e_a >= slack and e_b >= slack and e_c >= slack:
                     z = a.z + (e_b * (b.z - a.z) + e_c * (c.z - a.z)) / ti.abs(area)
-                    ti.atomic_min(out[i * cols + j], ti.max(low.z, ti.min(z, high.z)))
+                    z = ti.max(low.z, ti.min(z, high.z))
+                    if z < out[i * cols + j]:  # most often it is not, and asking costs less than an atomic
+                        ti.atomic_min(out[i * cols + j], z)
 
 
+@launched
 @ti.kernel
-def _raster_closed(vertex: Flat, face: FlatInt, gel_M_mesh: Flat, rows: int, cols: int, out: Flat):
+def _raster_closed(corners: Flat, face: FlatInt, gel_M_mesh: Flat, rows: int, cols: int, placed_out: Flat, out: Flat):
+    _place(corners, gel_M_mesh, placed_out)
     for f in range(face.shape[0] // 3):
-        a = _to_cells(vertex, face[3 * f], gel_M_mesh)
-        b = _to_cells(vertex, face[3 * f + 1], gel_M_mesh)
-        c = _to_cells(vertex, face[3 * f + 2], gel_M_mesh)
+        a, b = _corner(placed_out, face[3 * f]), _corner(placed_out, face[3 * f + 1])
+        c = _corner(placed_out, face[3 * f + 2])
         area = _cross(b.x - a.x, b.y - a.y, c.x - a.x, c.y - a.y)
         if area < 0:
             _draw(a, b, c, area, rows, cols, out)
 
 
+@launched
 @ti.kernel
-def _raster_open(vertex: Flat, face: FlatInt, gel_M_mesh: Flat, rows: int, cols: int, out: Flat):
+def _raster_open(corners: Flat, face: FlatInt, gel_M_mesh: Flat, rows: int, cols: int, placed_out: Flat, out: Flat):
+    _place(corners, gel_M_mesh, placed_out)
     for f in range(face.shape[0] // 3):
-        a = _to_cells(vertex, face[3 * f], gel_M_mesh)
-        b = _to_cells(vertex, face[3 * f + 1], gel_M_mesh)
-        c = _to_cells(vertex, face[3 * f + 2], gel_M_mesh)
+        a, b = _corner(placed_out, face[3 * f]), _corner(placed_out, face[3 * f + 1])
+        c = _corner(placed_out, face[3 * f + 2])
         _draw(a, b, c, _cross(b.x - a.x, b.y - a.y, c.x - a.x, c.y - a.y), rows, cols, out)
 
 
@@ -148,7 +179,8 @@ def rasterise_onto(mesh: TriangleMesh, gel_T_mesh: np.ndarray, grid: Grid, out: 
     gel_M_mesh[:2] /= grid.spacing_m
     gel_M_mesh[:2, 3] += (grid.cols - 1) / 2, (grid.rows - 1) / 2
     kernel = _raster_closed if mesh.closed else _raster_open
-    kernel(mesh.vertices_m.ravel(), mesh.faces.ravel(), gel_M_mesh.astype(np.float32).ravel(), grid.rows, grid.cols, out)
+    placed = np.empty(mesh.corners.size, np.float32)
+    kernel(mesh.corners, mesh.faces.reshape(-1), gel_M_mesh.astype(np.float32).ravel(), grid.rows, grid.cols, placed, out)
     out += 0.0  # -0.0 and 0.0 are equal to `atomic_min`, but not as bytes
 
 

@@ -9,11 +9,13 @@ from simtouch.indenters.polyhedra import box, pyramid, wedge
 from simtouch.indenters.primitives import capsule, cone, cylinder, ellipsoid, flat_punch, ring, sphere, torus
 from simtouch.indenters.solid import Solid
 from simtouch.indenters.studs import braille, dots, grid
+from simtouch.indenters.textile_catalogue import TEXTILES, random_textile
 from simtouch.indenters.textures import corduroy, fingerprint, knit, knurl, textile, wave
 
 __all__ = [
     "INDENTERS",
     "SIZES",
+    "TEXTILES",
     "Solid",
     "box",
     "braille",
@@ -35,6 +37,7 @@ __all__ = [
     "names",
     "pyramid",
     "random_indenter",
+    "random_textile",
     "ring",
     "rough",
     "sandpaper",

@@ -17,11 +17,16 @@ from functools import cached_property
 
 import numpy as np
 
-from simtouch._taichi import Flat, ensure_runtime, ti, vec3
+from simtouch._taichi import Flat, ensure_runtime, launched, ti, vec3
 from simtouch.geometry.gap_map import Grid
 
 _ROW = 24  # q_x q_y q_z l k | z_0 z_1 | r_0^2 r_1^2 | rotation, 9 | centre, 3 | size | half width along x, y
 _SEAM = 2e-6  # tolerance of the limits in (1), in sizes of the piece
+MISS = 1e30
+"""Where a line meets a body that it does not meet."""
+COLUMNS = 16
+"""Columns of a row that are looked at together."""
+Columns = ti.types.vector(COLUMNS, ti.f32)
 _NO_LIMIT = 4.0  # in sizes of the piece: beyond everything
 
 
@@ -145,48 +150,60 @@ class Quadrics:
 
 
 @ti.func
-def _if_inside(t: float, o: vec3, d: vec3, table: Flat, b: int):
-    """The root t if its point keeps the limits of (1), else infinity."""
-    p = o + t * d
-    round2 = p.x * p.x + p.y * p.y
-    inside = p.z >= table[b + 5] - _SEAM and p.z <= table[b + 6] + _SEAM
-    inside = inside and round2 >= table[b + 7] - _SEAM and round2 <= table[b + 8] + _SEAM
-    return t if inside else ti.math.inf
+def _root_inside(t, x, y, z, d: vec3, least, most, inner, outer):
+    """The root t if its point keeps the limits of (1), else `MISS`; x, y, z is where the line begins."""
+    px, py, pz = x + t * d.x, y + t * d.y, z + t * d.z
+    round2 = px * px + py * py
+    inside = (pz >= least - _SEAM) & (pz <= most + _SEAM) & (round2 >= inner - _SEAM) & (round2 <= outer + _SEAM)
+    return ti.select(inside, t, MISS)
 
 
 @ti.func
-def _first_root(o: vec3, d: vec3, table: Flat, b: int):
-    """Lowest t at which the line o + t d meets the piece in row b, by (2); infinity where it does not."""
+def _first_roots(table: ti.template(), b, begin: vec3, along: vec3, x0, per_col, hits_out: ti.template()):
+    """Lowest t of some columns at which their lines o + t d meet the piece in row b, by (2); `MISS` where they do not.
+
+    Lines begin at o = begin + along x. Without branches, so that vector instructions do several columns at once.
+    """
     qx, qy, qz, line, const = table[b], table[b + 1], table[b + 2], table[b + 3], table[b + 4]
+    least, most, inner, outer = table[b + 5], table[b + 6], table[b + 7], table[b + 8]
+    d = vec3(table[b + 15], table[b + 16], table[b + 17])
     square = qx * d.x * d.x + qy * d.y * d.y + qz * d.z * d.z
-    linear = 2.0 * (qx * o.x * d.x + qy * o.y * d.y + qz * o.z * d.z) + line * d.z
-    rest = qx * o.x * o.x + qy * o.y * o.y + qz * o.z * o.z + line * o.z + const
-    inside_root = linear * linear - 4.0 * square * rest
-    t = ti.math.inf
-    if inside_root >= 0:
-        q = -0.5 * (linear + (ti.sqrt(inside_root) if linear >= 0 else -ti.sqrt(inside_root)))
-        if ti.abs(q) > 1e-12:
-            t = _if_inside(rest / q, o, d, table, b)
-        if ti.abs(square) > 1e-12:
-            t = ti.min(t, _if_inside(q / square, o, d, table, b))
-    return t
+    curved = ti.abs(square) > 1e-12
+    per_square = 1.0 / ti.select(curved, square, 1.0)
+    for e in range(COLUMNS):
+        at = x0 + e * per_col
+        x, y, z = begin.x + along.x * at, begin.y + along.y * at, begin.z + along.z * at
+        linear = 2.0 * (qx * x * d.x + qy * y * d.y + qz * z * d.z) + line * d.z
+        rest = qx * x * x + qy * y * y + qz * z * z + line * z + const
+        under_root = linear * linear - 4.0 * square * rest
+        root = ti.sqrt(ti.select(under_root > 0.0, under_root, 0.0))
+        q = -0.5 * (linear + ti.select(linear >= 0.0, root, -root))
+        fits = ti.abs(q) > 1e-12
+        one = _root_inside(rest / ti.select(fits, q, 1.0), x, y, z, d, least, most, inner, outer)
+        other = _root_inside(q * per_square, x, y, z, d, least, most, inner, outer)
+        one, other = ti.select(fits, one, MISS), ti.select(curved, other, MISS)
+        hits_out[e] = ti.select(under_root >= 0.0, ti.select(one < other, one, other), MISS)
 
 
+@launched
 @ti.kernel
 def _lowest(table: Flat, pieces: int, rows: int, cols: int, spacing: float, out: Flat):
     for i in range(rows):
+        hits = Columns(0.0)
         for k in range(pieces):
             b = k * _ROW
             size, cx, cz = table[b + 21], table[b + 18], table[b + 20]
             y = (i - 0.5 * (rows - 1)) * spacing - table[b + 19]
             if ti.abs(y) <= table[b + 23]:
                 half, middle = table[b + 22] / spacing, cx / spacing + 0.5 * (cols - 1)
-                d = vec3(table[b + 15], table[b + 16], table[b + 17])
-                across_y = vec3(table[b + 12], table[b + 13], table[b + 14]) * (y / size)
+                along = vec3(table[b + 9], table[b + 10], table[b + 11])
+                begin = vec3(table[b + 12], table[b + 13], table[b + 14]) * (y / size)
                 j0 = ti.cast(ti.ceil(ti.max(middle - half, 0.0)), ti.i32)
                 j1 = ti.cast(ti.floor(ti.min(middle + half, cols - 1.0)), ti.i32)
-                for j in range(j0, j1 + 1):
-                    x = ((j - 0.5 * (cols - 1)) * spacing - cx) / size
-                    o = vec3(table[b + 9], table[b + 10], table[b + 11]) * x + across_y
-                    t = _first_root(o, d, table, b)
-                    out[i * cols + j] = ti.min(out[i * cols + j], cz + size * t)
+                for group in range((j1 - j0) // COLUMNS + 1):
+                    first = j0 + group * COLUMNS
+                    x0 = ((first - 0.5 * (cols - 1)) * spacing - cx) / size
+                    _first_roots(table, b, begin, along, x0, spacing / size, hits)
+                    for e in range(ti.min(COLUMNS, j1 + 1 - first)):
+                        at, z = i * cols + first + e, cz + size * hits[e]
+                        out[at] = ti.select((hits[e] < MISS) & (z < out[at]), z, out[at])

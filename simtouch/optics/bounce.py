@@ -17,7 +17,7 @@ which is smaller than the one before by more than the factor rho. Lengths in pix
 import numpy as np
 
 from simtouch._checks import as_number
-from simtouch._taichi import Flat, ensure_runtime, ti
+from simtouch._taichi import Flat, ensure_runtime, launched, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, positive, store_tile
 
 BLOCK = 8
@@ -41,6 +41,7 @@ def form_factor(away_x, away_y, away_z, n_x, n_y, n_z, area_x, area_y, area_z):
     return leaves * arrives / (square * (3.1415927 * square + ti.static(PATCH_AREA)))
 
 
+@launched
 @ti.kernel
 def _sum_blocks(surface: Flat, light: Flat, rows: int, cols: int, stride: int, lines: int, out: Flat):
     """`out`: FEATURES planes of blocks, `lines` rows of them and as many columns as whole tiles have. Pixels outside the image
@@ -71,6 +72,7 @@ def _sum_blocks(surface: Flat, light: Flat, rows: int, cols: int, stride: int, l
                     out[((f * lines + line) * tiles + tile) * (TILE // BLOCK) + b] = sums[f]
 
 
+@launched
 @ti.kernel
 def _gather(numbers: Flat, count: int, sender_count: int, albedo: float, out: Flat):
     """Sum of (1). `numbers`: planes of x, y, z and the normal of the receivers, `count` of them in whole strips, then of x, y, z, S and the
@@ -100,6 +102,7 @@ def _gather(numbers: Flat, count: int, sender_count: int, albedo: float, out: Fl
             out[2 * count + start + e] = blue[e]
 
 
+@launched
 @ti.kernel
 def _spread(bounce: Flat, rows: int, cols: int, stride: int, count: int, out: Flat):
     """Add to `out` the bounce of the blocks by straight lines between their middles, level beyond the outer ones."""

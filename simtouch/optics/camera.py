@@ -16,7 +16,7 @@ import math
 import numpy as np
 from scipy.optimize import root_scalar
 
-from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
+from simtouch._taichi import Flat, FlatInt, ensure_runtime, launched, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
 
 BYTE_MEAN_SUM = 510.0
@@ -129,6 +129,7 @@ def lines_around(radius: ti.template(), i, first, rows, stride):
     return lines
 
 
+@launched
 @ti.kernel
 def _blur(light: Flat, taps: Flat, radius: ti.template(), rows: int, stride: int, out: Flat):
     """Three planes."""
@@ -151,6 +152,7 @@ def store_pixels(packed: ti.template(), tile, out: ti.template()):
         out[tile * (TILE // 4 * 3) + word] = ti.bit_shr(packed[first], shift) | (packed[first + 1] << (24 - shift))
 
 
+@launched
 @ti.kernel
 def _expose(
     light: Flat, gain: Flat, offset: Flat, numbers: Flat, key: ti.u32, exposure: float, gains: ti.template(), with_offset: ti.template(),

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from simtouch._taichi import Flat, ensure_runtime, ti
+from simtouch._taichi import Flat, ensure_runtime, launched, ti
 from simtouch.gel.markers import dot_camera
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, within
 from simtouch.sensors.spec import SensorSpec
@@ -73,6 +73,7 @@ def darken(share: ti.template(), first, size, ink: ti.template(), out: ti.templa
             out[2 * size + at] = out[2 * size + at] * (1.0 - share[e] * (1.0 - ink[2]))
 
 
+@launched
 @ti.kernel
 def _print_dots(
     nodes: Flat, dots: Flat, grid: Flat, ink: Flat, ratio: ti.template(), h: int, w: int, stride: int, out: Flat

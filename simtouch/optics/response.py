@@ -13,7 +13,7 @@ sensing", CVPR 2009; Blinn, SIGGRAPH 1977.
 
 import numpy as np
 
-from simtouch._taichi import Flat, ensure_runtime, ti, vec3
+from simtouch._taichi import Flat, ensure_runtime, launched, ti, vec3
 from simtouch.optics.lights import LightField
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, positive, store_tile, within
 
@@ -71,6 +71,7 @@ def lamp_gain(
     return lamp_light(n_l, n_v, numbers[(2 * k + 2) * size + at], numbers[coating + 3], numbers[coating + 4], shininess)
 
 
+@launched
 @ti.kernel
 def _respond(
     surface: Flat, lit: Flat, numbers: Flat, lamps: ti.template(), shininess: ti.template(), rows: int, stride: int, out: Flat,
@@ -108,6 +109,7 @@ def _respond(
             store_tile(blue, eighth + size // 4, out)
 
 
+@launched
 @ti.kernel
 def _share(
     surface: Flat, lit: Flat, numbers: Flat, lamps: ti.template(), shininess: ti.template(), least: float, top: int, bottom: int,

@@ -24,7 +24,7 @@ The idea is that of horizon maps: Max, "Horizon mapping", The Visual Computer 19
 
 import numpy as np
 
-from simtouch._taichi import Flat, FlatInt, ensure_runtime, ti
+from simtouch._taichi import Flat, FlatInt, ensure_runtime, launched, ti
 from simtouch.optics.planes import PAD, TILE, Planes, Tile, store_tile, within
 
 FREE = 1e9
@@ -59,6 +59,7 @@ def first_row(lamp_y, sign, rows):
     return row
 
 
+@launched
 @ti.kernel
 def _sweep(
     surface: Flat, lamps: Flat, lamp_count: int, with_ties: int, rows: int, cols: int, stride: int, depth: float, per_penumbra: float,
@@ -109,6 +110,7 @@ def _sweep(
         span_out[4 * task + 2], span_out[4 * task + 3] = left, right
 
 
+@launched
 @ti.kernel
 def _enlarge(half: Flat, boxes: FlatInt, lamp_count: int, rows: int, half_stride: int, stride: int, out: Flat):
     """Equation (5), in the box (first and last row, first and last tile) of each lamp."""

@@ -10,7 +10,7 @@ two, 8 at least; A, (2, n, n, lanes); the mix M, (9,); the range of x that is co
 and for the image the resting picture and the gain of the surface, four planes. One array, because each costs a launch 20 us.
 """
 
-from simtouch._taichi import Flat, FlatByte, FlatInt, ti
+from simtouch._taichi import Flat, FlatByte, FlatInt, launched, ti
 from simtouch.optics.camera import IntTile, as_byte, grain, hash32, rehash
 from simtouch.optics.planes import PAD, TILE, Tile, store_tile
 
@@ -115,6 +115,7 @@ def mix_tile(
         blue_out[e] = numbers[mix + 6] * r + numbers[mix + 7] * g + numbers[mix + 8] * b
 
 
+@launched
 @ti.kernel
 def _change(
     surface: Flat, touched: FlatByte, numbers: Flat, unseen: float, terms: ti.template(), lanes: ti.template(), n: int, rows: int,
@@ -149,6 +150,7 @@ def store_row_pixels(packed: ti.template(), word, fours, out: ti.template()):
             out[word + 3 * q + w] = ti.bit_shr(packed[first], shift) | (packed[first + 1] << (24 - shift))
 
 
+@launched
 @ti.kernel
 def _picture(
     surface: Flat, touched: FlatByte, numbers: Flat, unseen: float, exposure: float, key: ti.u32, grainy: int, terms: ti.template(),

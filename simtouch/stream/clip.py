@@ -78,6 +78,11 @@ class Clip(AnyClip):
         return self._column("motion")[0].as_py()
 
     @property
+    def scene(self) -> str:
+        """Kind of scene."""
+        return self._column("scene")[0].as_py()
+
+    @property
     def sensor_id(self) -> str:
         """Which unit felt it."""
         return self._column("sensor_id")[0].as_py()

@@ -1,11 +1,10 @@
 """Contact sheet: a few clips in, one PNG out that shows images, maps, slip and forces over time.
 
 A block a clip; in a block one strip of tiles a quantity, time running to the right, and below them the force over the whole
-clip. Equal clips give equal bytes. Matplotlib draws through its Agg canvas, without pyplot and with its default style,
-whatever the user's settings are.
+clip. Equal clips give equal bytes. Of a recording, which knows less, what it knows is shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,56 +12,54 @@ import cv2
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
 from simtouch._checks import ArgumentError
+from simtouch.stream.any_clip import AnyClip
 from simtouch.stream.clip import Clip
-from simtouch.stream.images import difference_image, encode_small_png
-from simtouch.stream.reader import Stream
+from simtouch.stream.drawing import STATE_COLOURS, Sheet, draw
+from simtouch.stream.images import difference_image
 
-_STATE_COLORS = {"none": "#d9d9d9", "stick": "#2b7bba", "incipient": "#f2c14e", "slip": "#e4572e"}
 _TILE_AREA_PX = 19_200  # 120 x 160
 _GAP, _LEFT, _RIGHT, _TOP, _CURVE, _BOTTOM = 4, 70, 54, 44, 120, 44
 _HEAD = 34
-_DPI = 100
 _MAX_CLIPS = 6
 
 
-def make_contact_sheet(clips: Stream | Sequence[Clip], *, title: str = "") -> bytes:
+def make_contact_sheet(clips: Sequence[AnyClip], *, title: str = "") -> bytes:
     """Return the sheet as PNG.
 
     Args:
-        clips: A stream, of which up to six clips are shown, evenly chosen; or up to six clips.
+        clips: A stream or a set of recordings, of which up to six clips are shown, evenly chosen; or a list of up to six clips.
         title: Headline; by default the sensors, and what the stream holds.
     """
-    chosen = [clips[i] for i in _spread(0, len(clips) - 1, _MAX_CLIPS)] if isinstance(clips, Stream) else list(clips)
+    chosen = list(clips) if isinstance(clips, list | tuple) else [clips[i] for i in _spread(0, len(clips) - 1, _MAX_CLIPS)]
     if not 1 <= len(chosen) <= _MAX_CLIPS:
         raise ArgumentError(f"a contact sheet shows 1 to {_MAX_CLIPS} clips; got {len(chosen)}.")
     blocks = [_Block(clip, tiles=5 if len(chosen) <= 4 else 4) for clip in chosen]
     columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}[len(blocks)]
     rows = -(-len(blocks) // columns)
     width, height = (max(getattr(b, side) for b in blocks) for side in ("width", "height"))
-    with matplotlib.rc_context(_default_style()):
-        sheet = _Sheet(width * columns, height * rows + _HEAD)
+
+    def fill(sheet: Sheet) -> None:
         sheet.text(12, 21, title or _headline(clips, chosen), size=12, weight="bold")
         for i, block in enumerate(blocks):
             _draw_block(sheet, block, width * (i % columns), _HEAD + height * (i // columns))
-        return encode_small_png(sheet.pixels())
+
+    return draw(width * columns, height * rows + _HEAD, fill)
 
 
 @dataclass(frozen=True)
 class _Block:
     """What is shown of one clip, and how large."""
 
-    clip: Clip
+    clip: AnyClip
     tiles: int
 
     @cached_property
     def frames(self) -> list[int]:
         """The frames that are shown: spread over the touch, or over the clip if there is none."""
-        touched = np.flatnonzero(self.clip.contact_area_m2 > 0)
+        touched = np.flatnonzero(self.clip.values("contact_area_m2") > 0) if self.clip.has("contact_area_m2") else np.arange(0)
         first, last = (touched[0], touched[-1]) if len(touched) else (0, len(self.clip) - 1)
         return _spread(int(first), int(last), self.tiles)
 
@@ -71,13 +68,21 @@ class _Block:
         return [self.clip.image(t) for t in self.frames]
 
     @cached_property
-    def has_markers(self) -> bool:
-        return any(len(self.clip.points("markers_px", t)) for t in self.frames)
+    def strips(self) -> list[Callable]:
+        """What is drawn of this clip, from the top."""
+        strips: list[Callable] = [_image_strip]
+        if self.clip.background is not None:
+            strips.append(_difference_strip)
+        if isinstance(self.clip, Clip):
+            strips += [_height_strip, _traction_strip, _slip_strip]
+            if any(len(self.clip.points("markers_px", t)) for t in self.frames):
+                strips.append(_flow_strip)
+        return strips
 
     @cached_property
     def tile(self) -> tuple[int, int]:
         """(rows, columns) of a tile [px]."""
-        H, W = self.clip.layout.image_shape
+        H, W, _ = self.images[0].shape
         factor = (_TILE_AREA_PX / (H * W)) ** 0.5
         return max(8, round(H * factor)), max(8, round(W * factor))
 
@@ -87,58 +92,44 @@ class _Block:
 
     @property
     def height(self) -> int:
-        return _TOP + (5 + self.has_markers) * (self.tile[0] + _GAP) + _CURVE + _BOTTOM
+        return _TOP + len(self.strips) * (self.tile[0] + _GAP) + _CURVE + _BOTTOM
 
 
-class _Sheet:
-    """A figure in pixels, (0, 0) at the upper left."""
-
-    def __init__(self, width: int, height: int):
-        self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
-        self._canvas = FigureCanvasAgg(self.figure)
-
-    def axes(self, x: int, y: int, width: int, height: int) -> Axes:
-        return self.figure.add_axes((x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height))
-
-    def text(self, x: float, y: float, text: str, *, size: float = 8, **style) -> None:
-        self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, va="center", **style)
-
-    def pixels(self) -> np.ndarray:
-        self._canvas.draw()
-        return np.ascontiguousarray(np.asarray(self._canvas.buffer_rgba())[..., :3])
-
-
-def _draw_block(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _draw_block(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     clip = block.clip
-    title = f"clip {clip.clip_id} · {clip.sensor_id} · {clip.indenter} · {clip.motion} · µ = {clip.friction[0]:.2f}"
-    sheet.text(x + _LEFT, y + 12, title, size=9.5, weight="bold")
+    friction = f"µ = {clip.values('friction')[0]:.2f}" if clip.has("friction") else ""
+    title = (f"clip {clip.clip_id}", clip.sensor_id, clip.indenter, clip.motion, friction)
+    sheet.text(x + _LEFT, y + 12, " · ".join(filter(None, title)), size=9.5, weight="bold")
     for k, t in enumerate(block.frames):
         middle = x + _LEFT + k * (block.tile[1] + _GAP) + block.tile[1] / 2
         sheet.text(middle, y + _TOP - 9, f"frame {t} · {clip.time_s[t]:.2f} s", size=6.5, ha="center")
-    strips = [_image_strip, _difference_strip, _height_strip, _traction_strip, _slip_strip] + [_flow_strip] * block.has_markers
-    for i, draw in enumerate(strips):
-        draw(sheet, block, x, y + _TOP + i * (block.tile[0] + _GAP))
-    _force_curves(sheet, block, x, y + _TOP + len(strips) * (block.tile[0] + _GAP) + 14)
+    for i, draw_strip in enumerate(block.strips):
+        draw_strip(sheet, block, x, y + _TOP + i * (block.tile[0] + _GAP))
+    below = y + _TOP + len(block.strips) * (block.tile[0] + _GAP) + 14
+    if clip.has("force_n"):
+        _force_curves(sheet, block, x, below)
+    else:
+        sheet.text(x + _LEFT, below + 20, f"no forces; {len(clip)} frames in {clip.time_s[-1]:.2f} s", size=8)
+        sheet.text(x + _LEFT, below + 38, "labels: " + (", ".join(sorted(clip.labels)) or "none"), size=8)
 
 
-def _image_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _image_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     _strip(sheet, block, x, y, "image", [_thumbnail(image, block.tile) for image in block.images])
 
 
-def _difference_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _difference_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     changes = [difference_image(image, block.clip.background) for image in block.images]
     _strip(sheet, block, x, y, "difference\nimage", [_thumbnail(change, block.tile) for change in changes])
 
 
-def _height_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _height_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     maps = [block.clip.map("height_m", t) * 1e6 for t in block.frames]
     limit = max(max(float(np.abs(m).max()) for m in maps), 1.0)
     _strip(sheet, block, x, y, "height\nµm", [_colored(m, "RdBu_r", -limit, limit) for m in maps])
     _color_bar(sheet, block, x, y, "RdBu_r", -limit, limit)
 
 
-def _traction_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _traction_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     clip = block.clip
     normal = [clip.map("normal_traction_pa", t) * 1e-3 for t in block.frames]
     shear = [clip.map("shear_traction_pa", t) * 1e-3 for t in block.frames]
@@ -158,18 +149,18 @@ def _traction_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
             _arrows(ax, k * (block.tile[1] + _GAP) + column * cell, row * cell, ends, "#4df3ff")
 
 
-def _slip_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
-    none, stick, slip = (np.array(to_rgb(_STATE_COLORS[s])) * 255 for s in ("none", "stick", "slip"))
+def _slip_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
+    none, stick, slip = (np.array(to_rgb(STATE_COLOURS[s])) * 255 for s in ("none", "stick", "slip"))
     tiles = []
     for t in block.frames:
         touched, stuck = block.clip.map("contact_mask", t)[..., None], block.clip.map("stick_mask", t)[..., None]
         tiles.append(np.where(stuck, stick, np.where(touched, slip, none)).astype(np.uint8))
     _strip(sheet, block, x, y, "contact", tiles)
     for i, state in enumerate(("stick", "slip")):
-        sheet.text(x + 6, y + block.tile[0] / 2 + 16 + 13 * i, state, color=_STATE_COLORS[state], weight="bold")
+        sheet.text(x + 6, y + block.tile[0] / 2 + 16 + 13 * i, state, color=STATE_COLOURS[state], weight="bold")
 
 
-def _flow_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _flow_strip(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     clip, (rows, cols) = block.clip, block.tile
     scale = cols / clip.layout.image_shape[1]
     flows = [clip.points("flow_px", t) for t in block.frames]
@@ -183,31 +174,33 @@ def _flow_strip(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
             _arrows(ax, rest[:, 0], rest[:, 1], flow * (0.12 * cols / longest), "#1a1a1a")
 
 
-def _force_curves(sheet: _Sheet, block: _Block, x: int, y: int) -> None:
+def _force_curves(sheet: Sheet, block: _Block, x: int, y: int) -> None:
     clip, time_s = block.clip, block.clip.time_s
     ax = sheet.axes(x + _LEFT, y, block.width - _LEFT - _RIGHT, _CURVE - 14)
-    normal, shear = -clip.force_n[:, 2], np.hypot(clip.force_n[:, 0], clip.force_n[:, 1])
-    top = max(float(normal.max()), float(shear.max()), 1e-3) * 1.3
+    force = np.asarray(clip.values("force_n"), float)
+    normal, shear = -force[:, 2], np.hypot(force[:, 0], force[:, 1])
+    top = max(float(np.nanmax(normal, initial=0)), float(np.nanmax(shear, initial=0)), 1e-3) * 1.3
     ends = np.append(time_s, time_s[-1] + (time_s[-1] - time_s[0]) / max(len(time_s) - 1, 1))
-    for state, color in _STATE_COLORS.items():
-        spans = [(a, b - a) for a, b, s in zip(ends[:-1], ends[1:], clip.slip_state, strict=True) if s == state]
+    for state, color in STATE_COLOURS.items():
+        states = clip.values("slip_state") if clip.has("slip_state") else [""] * len(clip)
+        spans = [(a, b - a) for a, b, s in zip(ends[:-1], ends[1:], states, strict=True) if s == state]
         ax.broken_barh(spans, (top * 0.9, top * 0.1), color=color, linewidth=0)
     for t in block.frames:
         ax.axvline(time_s[t], color="#bbbbbb", linewidth=0.6, linestyle=":")
     ax.plot(time_s, normal, color="black", linewidth=1.3, label="normal")
     ax.plot(time_s, shear, color="#c0392b", linewidth=1.3, label="shear")
-    ax.set(xlim=(ends[0], max(ends[-1], ends[0] + 1e-9)), ylim=(min(0.0, float(normal.min())), top))
+    ax.set(xlim=(ends[0], max(ends[-1], ends[0] + 1e-9)), ylim=(float(np.nanmin(normal, initial=0)), top))
     ax.tick_params(labelsize=7, length=2, pad=2)
     ax.set_xlabel("time [s]", fontsize=7, labelpad=1)
     style = {"frameon": False, "handlelength": 0.8, "handletextpad": 0.3, "borderpad": 0}
     ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), **style)
     sheet.text(x + 6, y + (_CURVE - 14) / 2, "force\nN", size=8)
-    for i, (state, color) in enumerate(_STATE_COLORS.items()):
+    for i, (state, color) in enumerate(STATE_COLOURS.items()):
         sheet.text(x + _LEFT + 10 + 74 * i, y - 7, "■", size=7, color=color)
         sheet.text(x + _LEFT + 20 + 74 * i, y - 7, state, size=7)
 
 
-def _strip(sheet: _Sheet, block: _Block, x: int, y: int, label: str, tiles: list[np.ndarray]) -> Axes:
+def _strip(sheet: Sheet, block: _Block, x: int, y: int, label: str, tiles: list[np.ndarray]) -> Axes:
     """Tiles side by side, in axes whose units are pixels."""
     rows, cols = block.tile
     strip = np.full((rows, block.tiles * (cols + _GAP) - _GAP, 3), 255, np.uint8)
@@ -227,7 +220,7 @@ def _thumbnail(image: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
     return np.bitwise_or(cv2.resize(image, tile[::-1], interpolation=cv2.INTER_AREA), 1)
 
 
-def _color_bar(sheet: _Sheet, block: _Block, x: int, y: int, name: str, low: float, high: float) -> None:
+def _color_bar(sheet: Sheet, block: _Block, x: int, y: int, name: str, low: float, high: float) -> None:
     rows, left = block.tile[0], x + block.width - _RIGHT + 4
     ax = sheet.axes(left, y + 6, 9, rows - 12)
     ax.set_axis_off()
@@ -250,14 +243,9 @@ def _spread(first: int, last: int, count: int) -> list[int]:
     return np.unique(np.linspace(first, last, count).round().astype(int)).tolist()
 
 
-def _headline(clips: Stream | Sequence[Clip], chosen: list[Clip]) -> str:
-    H, W = chosen[0].layout.image_shape
+def _headline(clips: Sequence[AnyClip], chosen: list[AnyClip]) -> str:
+    H, W, _ = chosen[0].image(0).shape
     sensors = ", ".join(sorted({clip.sensor_id for clip in chosen}))
-    total = f" of {len(clips)}" if isinstance(clips, Stream) else ""
+    total = "" if isinstance(clips, list | tuple) else f" of {len(clips)}"
     shown = f"{len(chosen)}{total} clip{'s' * (len(clips) > 1)}"
     return f"{sensors} · {H} x {W} px · {shown}"
-
-
-def _default_style() -> dict:
-    left_alone = ("backend", "interactive", "toolbar", "webagg")
-    return {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(left_alone)}

@@ -1,7 +1,5 @@
 """One clip as an Arrow table: frames in, one row a frame out. Pure, so worker processes may do it."""
 
-import numbers
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +10,7 @@ import pyarrow as pa
 from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_array
 from simtouch.frame import SLIP_STATES, TactileFrame
 from simtouch.stream.images import check_image, encode_image
+from simtouch.stream.label_columns import encode_labels
 from simtouch.stream.maps import MAPS
 from simtouch.stream.schema import ENCODED_IMAGE, LABEL_PREFIX, POINT, POINTS, POSE, VECTOR, Layout, stream_schema
 
@@ -25,8 +24,10 @@ def encode_clip(
     indenter: str,
     motion: str,
     sensor_id: str,
+    scene: str = "",
     codec: str = "png",
     labels: Labels | None = None,
+    label_types: Mapping[str, type] | None = None,
     world_T_gel: np.ndarray | None = None,
     world_T_indenter: np.ndarray | None = None,
     background: np.ndarray | None = None,
@@ -38,15 +39,18 @@ def encode_clip(
         clip_id: Number of the clip in its stream.
         indenter, motion: What touched, and how.
         sensor_id: Name of the unit that felt it.
+        scene: Kind of scene.
         codec: `png` (lossless) or `jpeg95`.
         labels: Free labels by name; column `label_NAME`. One bool, int, float or str for the clip, or a sequence of T.
+        label_types: Labels of the whole stream and their types; those that this clip does not have are null. By default those
+            that it has.
         world_T_gel, world_T_indenter: Poses in a scene, shape (4, 4) or (T, 4, 4).
         background: The resting sensor, uint8, shape (H, W, 3), if it is not the stream's own.
     """
     T = len(frames)
     if T < 1:
         raise ArgumentError("`frames` must hold at least one frame; got none.")
-    label_columns = {name: _label(name, value, T) for name, value in sorted((labels or {}).items())}
+    label_columns = encode_labels(labels or {}, T, label_types)
     layout = _layout(frames[0], label_columns)
     columns = {name: pa.array([get(f) for f in frames], kind) for name, (get, kind) in _SCALARS.items()}
     columns |= {name: _vectors(frames, name, kind) for name, kind in _VECTORS.items()}
@@ -57,6 +61,7 @@ def encode_clip(
         "indenter": _repeat(indenter, T, pa.string()),
         "motion": _repeat(motion, T, pa.string()),
         "sensor_id": _repeat(sensor_id, T, pa.string()),
+        "scene": _repeat(scene, T, pa.string()),
         "image": _images([encode_image(_sized(f.image, layout), codec) for f in frames]),
         "background": _images([background if background is None else encode_image(_sized(background, layout), "png")], T),
         "gel_T_indenter": _poses("gel_T_indenter", [_pose(f.gel_T_indenter) for f in frames], T),
@@ -65,7 +70,7 @@ def encode_clip(
     }
     for m in MAPS.values():
         shape = m.shape(layout.image_shape, layout.gel_shape)
-        columns[m.column] = _binary([_encoded(m, f, shape, clip_id, t) for t, f in enumerate(frames)])
+        columns[m.column] = _binary(_encoded(m, frames, shape, clip_id))
     columns |= {LABEL_PREFIX + name: array for name, array in label_columns.items()}
     schema = stream_schema(layout)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
@@ -114,11 +119,17 @@ def _sized(image: np.ndarray, layout: Layout) -> np.ndarray:
     return image
 
 
-def _encoded(m, frame: TactileFrame, shape: tuple[int, ...], clip_id: int, t: int) -> bytes:
+def _encoded(m, frames: Sequence[TactileFrame], shape: tuple[int, ...], clip_id: int) -> list[bytes]:
+    arrays = [getattr(frame, m.attribute) for frame in frames]
     try:
-        return m.encode(getattr(frame, m.attribute), shape)
-    except SimtouchError as error:
-        raise type(error)(f"clip {clip_id}, frame {t}: {error}") from error
+        return m.encode_all(arrays, shape)
+    except SimtouchError:
+        for t, array in enumerate(arrays):
+            try:
+                m.encode(array, shape)
+            except SimtouchError as error:
+                raise type(error)(f"clip {clip_id}, frame {t}: {error}") from error
+        raise
 
 
 def _repeat(value, count: int, kind: pa.DataType) -> pa.Array:
@@ -163,22 +174,3 @@ def _points(frames: Sequence[TactileFrame], name: str) -> pa.Array:
     offsets = np.cumsum([0, *map(len, points)], dtype=np.int32)
     pairs = pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(points).ravel()), type=POINTS.value_type)
     return pa.ListArray.from_arrays(pa.array(offsets), pairs, type=POINTS)
-
-
-_LABEL_KINDS = {(bool,): pa.bool_(), (int,): pa.int64(), (float,): pa.float64(), (str,): pa.string()}
-
-
-def _label(name: str, value, T: int) -> pa.Array:
-    """One label of a clip as a column of its own type."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ArgumentError(f"a label's name must be lower-case letters, digits and _; got {name!r}.")
-    values = [value] * T if isinstance(value, str | bool | np.bool_ | numbers.Number) else list(value)
-    if len(values) != T:
-        raise ArgumentError(f"label `{name}` must be one value or {T}, one a frame; got {len(values)}.")
-    values = [v.item() if isinstance(v, np.generic) else v for v in values]
-    kinds = {type(v) for v in values}
-    kind = _LABEL_KINDS.get(tuple(kinds))
-    if kind is None:
-        found = ", ".join(sorted(k.__name__ for k in kinds))
-        raise ArgumentError(f"label `{name}` must hold bools, ints, floats or strings, all of one kind; got {found}.")
-    return pa.array(values, kind)

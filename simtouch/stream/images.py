@@ -24,6 +24,10 @@ _DEFLATE = {
     "hist_bits": 1,
 }
 _PNG_SMALL = [cv2.IMWRITE_PNG_COMPRESSION, 6]
+MOST_PIXELS = 1 << 24
+"""Largest image that is decoded: 4096 x 4096, 50 MB; cameras of touch sensors have at most half of that."""
+_MOST_SCANS, _SHORT_WALKS = 100, 1 << 34
+_SHORT_BYTES = 1 << 18
 
 
 def encode_image(image: np.ndarray, codec: str) -> bytes:
@@ -38,17 +42,27 @@ def encode_small_png(image: np.ndarray) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_SMALL)[1].tobytes()
 
 
-def decode_image(data: bytes, shape: tuple[int, int] | None = None) -> np.ndarray:
+def decode_image(data: bytes | memoryview, shape: tuple[int, int] | None = None) -> np.ndarray:
     """Return the RGB image, uint8, shape (H, W, 3).
 
-    The size is read from the header and compared with `shape` before anything is decoded.
+    Everything that an image may cost is read from its header and bounded before anything is decoded, and its size is compared
+    with `shape`.
+
+    Raises:
+        SimtouchError: No PNG or JPEG, another size, more than `MOST_PIXELS`, more data than its header can need, or damage.
     """
     size = _header_size(data)
     if size is None:
         raise SimtouchError("an image is neither PNG nor JPEG.")
     if shape is not None and size != tuple(shape):
         raise SimtouchError(f"an image is {size[0]} x {size[1]} pixels where {shape[0]} x {shape[1]} are declared.")
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if not 0 < size[0] * size[1] <= MOST_PIXELS:
+        raise SimtouchError(f"an image promises {size[0]} x {size[1]} pixels; 1 to {MOST_PIXELS >> 20} million are decoded.")
+    _refuse_bombs(data, size)
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        bgr = None
     if bgr is None or bgr.shape[:2] != size:
         raise SimtouchError("an image does not decode: its bytes are damaged.")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -98,21 +112,54 @@ def _encode_jpeg95(image: np.ndarray) -> bytes:
 CODECS = {"png": _encode_png, "jpeg95": _encode_jpeg95}
 
 
-def _header_size(data: bytes) -> tuple[int, int] | None:
+def _header_size(data: bytes | memoryview) -> tuple[int, int] | None:
     """(rows, columns) that the header declares."""
-    if data[:8] == _PNG_SIGNATURE and data[12:16] == b"IHDR" and len(data) >= 24:
+    if data[:8] == _PNG_SIGNATURE and data[12:16] == b"IHDR" and len(data) >= 33:
         cols, rows = struct.unpack(">II", data[16:24])
         return rows, cols
     return _jpeg_size(data) if data[:2] == b"\xff\xd8" else None
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walk the segments up to the first start-of-frame."""
+def _jpeg_size(data: bytes | memoryview) -> tuple[int, int] | None:
+    """Walk the segments up to the first start-of-frame, as decoders do: any number of 0xff may come before a marker."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], struct.unpack(">H", data[at + 2 : at + 4])[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
+            at += 2
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             rows, cols = struct.unpack(">HH", data[at + 5 : at + 9])
             return rows, cols
-        at += 2 + length
+        else:
+            at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
     return None
+
+
+def _refuse_bombs(data: bytes | memoryview, size: tuple[int, int]) -> None:
+    """Raise for more data than the header can need. libpng inflates only the lines of the header, and text only to 8 MB."""
+    if data[:2] == b"\xff\xd8":
+        # Each scan makes the decoder walk over the whole image: only a long file can ask for many walks, a large image for long ones.
+        if len(data) * size[0] * size[1] > _SHORT_WALKS and bytes(data).count(b"\xff\xda") > _MOST_SCANS:
+            raise SimtouchError(f"a JPEG has more than {_MOST_SCANS} scans.")
+        return
+    at, packed = 8, []
+    while at + 8 <= len(data):
+        length, kind = struct.unpack(">I", data[at : at + 4])[0], data[at + 4 : at + 8]
+        if length > len(data) - at - 8 and kind != b"IDAT":  # an image that was cut short is left to the decoder's verdict
+            raise SimtouchError(f"a chunk of a PNG promises {length} bytes; {len(data) - at - 8} are there.")
+        if kind == b"IDAT":
+            packed.append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+    held, lines = sum(map(len, packed)), size[0] * (8 * size[1] + 8)  # 16 bits, four channels, a filter byte a line
+    # Deflate adds less than a thousandth to what it cannot press. What is short inflates in no time, whatever it holds.
+    if held > 1.001 * lines + 4096 or (held > _SHORT_BYTES and _inflates_beyond(packed, lines)):
+        raise SimtouchError(f"a PNG holds more data than its {size[0]} x {size[1]} pixels can need.")
+
+
+def _inflates_beyond(packed: list[bytes | memoryview], most: int) -> bool:
+    try:
+        return len(isal_zlib.decompressobj().decompress(b"".join(packed), most + 1)) > most
+    except isal_zlib.error:
+        return False  # damage, which the decoder names

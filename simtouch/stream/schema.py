@@ -2,10 +2,15 @@
 
 A stream is a folder:
 
-    manifest.json         what made it (canonical JSON), with the entry `stream`: format, clips, clips_per_shard
+    manifest.json         what made it (canonical JSON); its entry `stream`: format, clips, clips_per_shard, sensors_per_clip
     background.png        the resting sensor
-    clips-00000.parquet   shards; one clip = one row group, one frame = one row
+    clips-00000.parquet   shards; one sensor's clip = one row group, one frame = one row
     preview.png           contact sheet
+    README.md, card-*.png what the data are, with statistics over all frames
+
+Where a scene has several sensors, each has a row group of its own: they follow each other in the order of the scene's sides and
+share `clip_id` and `frame_index`. Their number is the same in every clip of a stream (`stream.sensors_per_clip`). A label that a
+clip's scene does not know is null.
 
 Images decode by themselves in `datasets.load_dataset("parquet", data_files=...)`. Maps are f16 in the unit that the column's
 name ends with, as differences along y and x, byte-shuffled, in zstd: (1) of `simtouch.stream.maps`, and each map's column says
@@ -21,8 +26,9 @@ import pyarrow as pa
 from simtouch._checks import SimtouchError
 from simtouch.stream.maps import MAPS
 
-FORMAT = "simtouch stream 2"
+FORMAT = "simtouch stream 3"
 MANIFEST, BACKGROUND, PREVIEW = "manifest.json", "background.png", "preview.png"
+CARD, CARD_PICTURES = "README.md", ("card-forces.png", "card-pad.png", "card-content.png")
 FIRST_LOOK = "first-look.png"  # while a stream is made; not part of it
 LABEL_PREFIX = "label_"
 LABEL_TYPES = {str(kind): kind for kind in (pa.bool_(), pa.int64(), pa.float64(), pa.string())}
@@ -52,6 +58,7 @@ _COLUMNS: dict[str, tuple[pa.DataType, str, str]] = {
     "indent_depth_m": (pa.float64(), "m", "deepest overlap with the resting gel"),
     "indenter": (pa.string(), "", ""),
     "motion": (pa.string(), "", ""),
+    "scene": (pa.string(), "", "kind of scene"),
     "friction": (pa.float64(), "", "Coulomb coefficient"),
     "markers_px": (POINTS, "px", "where the markers are (column, row)"),
     "flow_px": (POINTS, "px", "where they moved, now minus rest (column, row)"),

@@ -97,3 +97,16 @@ def test_no_pressure_means_no_shear():
     solved = solve_friction(C, np.ones((2, 8, 8)), np.zeros((8, 8)))
     assert not solved.shear.any()
     assert not solved.slides.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_that_lower_the_energy_lead_where_long_steps_lead(seed, monkeypatch):
+    rng, shape = np.random.default_rng(seed), (12, 14)
+    C = layer_on_grid(shape, 0.3, 3.0, E, NU)
+    w, limit = rng.normal(scale=0.02, size=(2, *shape)), rng.uniform(0, 0.05, shape) * (rng.random(shape) < 0.7)
+    long = solve_friction(C, w, limit, tolerance=1e-8, max_iterations=3000)
+    monkeypatch.setattr("simtouch.gel.friction.LONG_STEPS", 0)
+    careful = solve_friction(C, w, limit, tolerance=1e-8, max_iterations=3000)
+    assert max(long.error, careful.error) < 1e-8
+    assert np.abs(long.shear - careful.shear).max() < 1e-6 * limit.max()
+    assert long.iterations < 3 * careful.iterations

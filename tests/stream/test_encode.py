@@ -101,3 +101,14 @@ def test_a_binary_column_equals_the_one_of_arrow():
 def test_a_column_beyond_two_gigabytes_is_refused():
     with pytest.raises(ArgumentError, match=r"must not pass 2 GiB; got 3\.0 GiB"):
         _binary([range(2**30)] * 3)  # only their lengths are looked at
+
+
+def test_a_label_that_the_stream_does_not_know_is_refused():
+    frames = make_frames(2)
+    names = {"clip_id": 0, "indenter": "a", "motion": "b", "sensor_id": "c"}
+    with pytest.raises(SimtouchError, match="`colour` is not a known label of this stream"):
+        encode_clip(frames, **names, labels={"colour": 1}, label_types={"mass": float})
+    with pytest.raises(ArgumentError, match="label `mass` must hold floats; got str"):
+        encode_clip(frames, **names, labels={"mass": "much"}, label_types={"mass": float})
+    empty = encode_clip(frames, **names, label_types={"mass": float, "kind": str})
+    assert empty["label_mass"].null_count == empty["label_kind"].null_count == 2

@@ -155,3 +155,52 @@ def test_the_difference_image_follows_its_formula():
     image, rest = (np.repeat(v[..., None], 3, axis=2).astype(np.uint8) for v in (a, b))
     exact = np.clip((a - b) + 127.5, 0, 255)  # floor(255 clip((I - B) / 255 + 0.5, 0, 1)), without division
     assert np.array_equal(difference_image(image, rest)[..., 0], np.floor(exact))
+
+
+def test_more_pixels_than_are_decoded_are_refused_by_the_header():
+    data = encode_image(NOISE, "png")
+    for rows, cols in ((100_000, 100_000), (1, 1 << 31), (0, 47)):
+        with pytest.raises(SimtouchError, match=f"promises {rows} x {cols} pixels"):
+            decode_image(data[:16] + cols.to_bytes(4, "big") + rows.to_bytes(4, "big") + data[24:])
+
+
+def test_fill_bytes_before_a_marker_do_not_hide_the_size_of_a_jpeg():
+    """0xff may be repeated before a marker: a walker that takes it for a segment would look elsewhere than the decoder."""
+    data = encode_image(NOISE, "jpeg95")
+    at = next(data.index(marker) for marker in (b"\xff\xc0", b"\xff\xc2") if marker in data)
+    for more in (b"\xff", b"\xff\xff\xff", b"\xff\x01", b"\xff\xd0"):
+        with pytest.raises(SimtouchError, match="33 x 47 pixels where 40 x 40 are declared"):
+            decode_image(data[:at] + more + data[at:], (40, 40))
+
+
+def test_a_png_that_inflates_beyond_its_lines_is_refused_and_its_like_is_not():
+    image = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    data = encode_image(image, "png")  # longer than what is let through unlooked
+    assert len(data) > 1 << 18
+    assert np.array_equal(decode_image(data), image)
+    at = data.index(b"IDAT") - 4
+    (length,) = np.frombuffer(data[at : at + 4], ">u4")
+    lines = zlib.decompress(data[at + 8 : at + 8 + length])
+    packed = zlib.compress(lines + bytes(8 << 20), 1)
+    chunk = len(packed).to_bytes(4, "big") + b"IDAT" + packed + zlib.crc32(b"IDAT" + packed).to_bytes(4, "big")
+    with pytest.raises(SimtouchError, match="more data than its 400 x 600 pixels can need"):
+        decode_image(data[:at] + chunk + data[at + 12 + length :])
+
+
+@pytest.mark.parametrize("kind", ["gray", "rgba", "palette", "16 bit"])
+def test_any_honest_png_passes_the_bounds(kind):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (301, 257, 4), dtype=np.uint8)
+    if kind == "16 bit":
+        data = cv2.imencode(".png", rng.integers(0, 65536, (301, 257, 4), dtype=np.uint16))[1].tobytes()
+    else:
+        modes = {"gray": "L", "palette": "P", "rgba": "RGBA"}
+        file = io.BytesIO()
+        Image.fromarray(image).convert("RGB" if kind != "rgba" else "RGBA").convert(modes[kind]).save(file, "png")
+        data = file.getvalue()
+    assert decode_image(data).shape == (301, 257, 3)
+
+
+def test_views_decode_like_bytes():
+    data = encode_image(NOISE, "png")
+    assert np.array_equal(decode_image(memoryview(data)), NOISE)

@@ -153,8 +153,8 @@ def refused(path, said):
 
 
 def test_a_folder_without_manifest_is_refused(tmp_path):
-    refused(tmp_path, "is not a stream: it has no manifest.json")
-    refused(tmp_path / "nowhere", "is not a stream")
+    refused(tmp_path, "holds no readable file of a known layout")
+    refused(tmp_path / "nowhere", "is not a stream: it has no manifest.json")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"stream": {"format": "simtouch stream 9"}}', "[" * 100_000, "\x00"])
@@ -212,9 +212,9 @@ def replaced(column, value):
 
 
 def test_another_schema_version_is_refused(copy):
-    own = json.loads(make_table(0).schema.metadata[b"simtouch"]) | {"format": "simtouch stream 3"}
+    own = json.loads(make_table(0).schema.metadata[b"simtouch"]) | {"format": "simtouch stream 2"}
     write_changed(copy, lambda t: t, metadata={"simtouch": json.dumps(own)})
-    refused(copy, "has the format `simtouch stream 3`; this version of simtouch reads `simtouch stream 2`")
+    refused(copy, "has the format `simtouch stream 2`; this version of simtouch reads `simtouch stream 3`")
 
 
 @pytest.mark.parametrize("shape", [[10**9, 10**9], [-1, 4], [64], "64 48", [64.0, 48.0], None])

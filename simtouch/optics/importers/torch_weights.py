@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simtouch._checks import ArgumentError
-from simtouch._unpickle import NUMPY, restricted_load
+from simtouch._unpickle import NUMPY, brief, restricted_load
 
 MOST_BYTES = 64 << 20
 STORAGES = {
@@ -69,18 +69,18 @@ def _no_call(*_):
 def _storage(pid, data: dict[str, bytes]) -> np.ndarray:
     """The flat array that ("storage", kind, key, device, count) refers to."""
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
-        raise ArgumentError(f"it refers to {pid!r:.60}, which is no storage.")
+        raise ArgumentError(f"it refers to {brief(pid)}, which is no storage.")
     kind = str(getattr(pid[1], "name", "")).removeprefix("torch.").removesuffix("Storage")
-    raw = data.get(f"data/{pid[2]}")
+    raw = data.get(f"data/{pid[2]}") if isinstance(pid[2], str) else None
     if kind not in STORAGES or raw is None:
-        raise ArgumentError(f"it refers to a storage `{pid[2]!s:.40}` that the file does not hold.")
+        raise ArgumentError(f"it refers to a storage, {brief(pid[2])}, that the file does not hold.")
     return np.frombuffer(raw[: len(raw) // np.dtype(STORAGES[kind]).itemsize * np.dtype(STORAGES[kind]).itemsize], STORAGES[kind])
 
 
 def _tensor(storage, offset, size, stride, *_) -> np.ndarray:
     """A contiguous tensor of a storage."""
     if not isinstance(storage, np.ndarray) or not isinstance(size, tuple) or not all(type(n) is int and n >= 0 for n in size):
-        raise ArgumentError(f"a tensor has the shape {size!r:.60}.")
+        raise ArgumentError(f"a tensor has {brief(size)} that is no shape.")
     count = int(np.prod(size, dtype=object))
     contiguous = tuple(int(np.prod(size[k + 1 :], dtype=object)) for k in range(len(size)))
     if count > 1 and any(n > 1 and a != b for n, a, b in zip(size, contiguous, stride, strict=True)):
