@@ -117,6 +117,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     assert not list(killed.glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_open_shard_and_resume_goes_on(tmp_path):
     options = ("--sensor", "gelsight_mini", "--object", "sphere", "--motion", "slide", "--frames", "8", "--clips", "40")
     options += ("--shard-frames", "32", "--workers", "2")

@@ -41,6 +41,10 @@ def blocks(page: str) -> list[Block]:
     return [Block(m["language"], m["text"], m["slow"] is not None) for m in BLOCK.finditer(page)]
 
 
+def shell_blocks() -> list[Block]:
+    return [block for block in blocks(README) if block.language == "bash"]
+
+
 def is_set_up(command: list[str]) -> bool:
     """Installation, which the Makefile and the packaging test stand for."""
     return command[0] == "make" or command[:2] == ["pip", "install"]
@@ -78,7 +82,7 @@ def test_every_block_runs_in_order(tmp_path):
 
 
 def test_make_lines_name_targets_that_exist():
-    lines = [command for block in blocks(README) for command in block.commands() if command[0] == "make"]
+    lines = [command for block in shell_blocks() for command in block.commands() if command[0] == "make"]
     assert ["make", "generate"] in lines
     assert ["make", "test"] in lines
     for line in lines:
@@ -88,7 +92,7 @@ def test_make_lines_name_targets_that_exist():
 
 def test_install_lines_name_extras_and_files_that_exist():
     extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
-    lines = [command for block in blocks(README) for command in block.commands() if command[:2] == ["pip", "install"]]
+    lines = [command for block in shell_blocks() for command in block.commands() if command[:2] == ["pip", "install"]]
     assert ["pip", "install", "."] in lines
     for line in lines:
         for word in line[2:]:

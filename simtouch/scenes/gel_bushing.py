@@ -21,6 +21,8 @@ LOAD = 0.7
 """Share of the limit at which a spring by (1) is within 15 % of a ball's curve from 0 to 90 % of it."""
 _TILT = 0.1  # of the depth, at the contact's mean radius: a small tilt
 _SMALL = 0.02  # share of the limit that counts as a small shift
+_SOFTEST = 0.2  # share of the slope at the origin: a sliding pad without springs would be thrown about
+_STILL = 1e-3  # of the answer; a smaller growth tells no slope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,11 @@ class Bushing:
     """Torsional limit over normal force."""
     centre_m: tuple[float, float]
     """Centre of pressure: where the springs are anchored."""
+
+    @property
+    def stiffness(self) -> tuple[float, ...]:
+        """Along x, y, z and about x, y, z."""
+        return (*self.shear_n_m, self.normal_n_m, *self.rocking_nm, self.torsion_nm)
 
 
 def bushing_of(
@@ -92,6 +99,20 @@ def bushing_of(
         friction_length_m=float(mu * radius),
         centre_m=(float(centre[0]), float(centre[1])),
     )
+
+
+def softening(growth: np.ndarray, stuck: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    """Share of the stiffness (6,) that the layer's answer has shown of late, 0.2 to 1; 1 where it stood still, and along z.
+
+    Args:
+        growth: Of the answer since then [N, N m], (6,).
+        stuck: What it would have grown by in stick: stiffness times motion, (6,).
+        answer: The layer's answer now, (6,).
+    """
+    moves = np.abs(stuck) > _STILL * np.abs(answer)
+    share = np.where(moves, np.clip(growth / np.where(moves, stuck, 1), _SOFTEST, 1.0), 1.0)
+    share[2] = 1.0  # the depth answers for the normal force
+    return share
 
 
 def mean_radius_m(frame: TactileFrame, grid: Grid) -> float:

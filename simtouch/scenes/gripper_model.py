@@ -18,6 +18,7 @@ _LIFT_M_S2 = 2.5  # most acceleration of the lift
 _MOST_LIFT_M = 30e-3
 _LOAD_M = 1.2e-3  # more than a gel gives way under any load it can hold
 _PARTS = ((0.04, 0.2), (0.22, 0.44), (0.44, 0.62), (0.66, 1.0))  # of a clip: squeeze, load, lift, shake
+_SHAKE = 0.6  # most amplitude of the shake, of the lift: nothing is knocked against the post
 _SLOWEST_FRAMES = 6  # a shake to and fro takes at least so many frames
 
 _MJCF = """<mujoco model="gripper">
@@ -127,10 +128,11 @@ def draw_plan(
     grip = _log_uniform(rng, max(LEAST_GRIP_N, low), min(MOST_GRIP_N, 0.7 * high))
     squeeze, load, lift, shaking = (tuple(share * duration_s for share in part) for part in _PARTS)
     lift_m = min(_MOST_LIFT_M, _LIFT_M_S2 * (lift[1] - lift[0]) ** 2 / 5.77)  # of the smooth step's peak
-    hz = min(rng.uniform(2.0, 6.0), spec.camera.fps / _SLOWEST_FRAMES)
-    acceleration = rng.uniform(2.0, 6.0) if shake else 0.0
-    heading = rng.uniform(0, 2 * np.pi)
-    amplitude = acceleration / (2 * np.pi * hz) ** 2
+    hz, acceleration = rng.uniform(2.0, 6.0), rng.uniform(2.0, 6.0) if shake else 0.0
+    heading, furthest = rng.uniform(0, 2 * np.pi), _SHAKE * lift_m
+    hz = min(max(hz, float(np.sqrt(acceleration / furthest)) / (2 * np.pi)), spec.camera.fps / _SLOWEST_FRAMES)
+    amplitude = float(min(acceleration / (2 * np.pi * hz) ** 2, furthest))
+    acceleration = amplitude * (2 * np.pi * hz) ** 2
     slack = rng.uniform(0.5, 0.9) if shake and rng.random() < 0.35 else 1.0
     most = GRAVITY_M_S2 + max(acceleration, lift_m * 5.77 / (lift[1] - lift[0]) ** 2)
     mass = 2 * spec.gel.friction * grip * slack * _log_uniform(rng, *use) / most

@@ -8,7 +8,8 @@ With q the pad's motion (of the six, not z) on its springs K, and W the layer's 
     force of the springs on the pad until the next coupling = -W - K (q - q_now),    normal force of the layer = MuJoCo's        (1)
 
 Touch takes the object's pose relative to the housing, not to the pad, and finds the depth by the second of (1). The first keeps the
-springs on the layer's own curve, with its partial slip and its memory (`follow_gel`); without it they are the straight line -K q.
+springs on the layer's own curve, with its partial slip and its memory (`follow_gel`): K is the slope that W showed since the last
+coupling, at most that at the origin. Without it they are the straight line -K q.
 Both friction laws have one coefficient, that of `spec.gel`. Needs the extra `envs`.
 """
 
@@ -24,7 +25,7 @@ from simtouch.frame import TactileFrame
 from simtouch.geometry.dome import dome_height_m
 from simtouch.geometry.pose import inverse, pose, rotation_z
 from simtouch.indenters.solid import Solid
-from simtouch.scenes.gel_bushing import LOAD, Bushing, bushing_of
+from simtouch.scenes.gel_bushing import LOAD, Bushing, bushing_of, softening
 from simtouch.scenes.geom_solids import solid_of
 from simtouch.scenes.mujoco_model import frame_of, geom_of, load, mount, pad_name, sensor_sites, set_options, touched_body
 from simtouch.simulator import TactileSimulator
@@ -72,6 +73,8 @@ class _Pad:
     bushing: Bushing | None = None
     last: np.ndarray | None = None
     """Pose of the object over the gel as it was followed in the last frame, (4, 4); None where nothing touched."""
+    answered: tuple[np.ndarray, np.ndarray] | None = None
+    """Motion on the springs and the layer's answer at the last coupling, (6,) each; None where nothing touched."""
 
 
 class MujocoScene:
@@ -142,7 +145,7 @@ class MujocoScene:
             held[:3, 3] = (*np.where(np.abs(held[:2, 3]) < view, held[:2, 3], 0), 0)
             pad.bushing = b = bushing_of(pad.sim, self.indenter, held, force, share=0.0 if self.follow_gel else LOAD)
             self.model.geom_friction[pad.geom] = b.friction, b.friction_length_m, 1e-4
-            for j, k in enumerate(_springs(b), pad.first_joint):
+            for j, k in enumerate(b.stiffness, pad.first_joint):
                 self.model.jnt_stiffness[j] = k
                 self.model.dof_damping[self.model.jnt_dofadr[j]] = k * _DAMPING_S
                 self.model.jnt_pos[j] = (*b.centre_m, 0)
@@ -155,7 +158,7 @@ class MujocoScene:
         self._mj.mj_forward(self.model, self.data)
         for index, pad in enumerate(self._pads):
             pad.sim.reset(self.indenter, seed=seed + index)
-            pad.last = None
+            pad.last = pad.answered = None
 
     def step(self, control: Callable[[Any], None] | None = None) -> dict[str, Felt]:
         """Advance by one frame of the sensors, 1 / fps, and feel.
@@ -189,7 +192,7 @@ class MujocoScene:
         frame = _press(pad.sim, self.indenter, gel_T_object, -force[2] if pressed else 0.0, dt_s, look)
         base_T_object = inverse(self._elastic(pad, sprung, -force[2])) @ gel_T_object
         slip = 0.0 if pad.last is None or not pressed else _slide(pad, base_T_object @ inverse(pad.last), centre) * self.fps
-        if look or not pressed:
+        if look:
             pad.last = base_T_object if pressed else None  # sliding is told from frame to frame
         if self.follow_gel:
             self._follow(pad, frame, sprung)
@@ -232,13 +235,17 @@ class MujocoScene:
         return pose((*(anchor + shift), 0)) @ pose((0, 0, 0), rotation_z(turn)) @ pose((-x, -y, 0))
 
     def _follow(self, pad: _Pad, frame: TactileFrame, sprung: np.ndarray) -> None:
-        """The first of (1): a constant force beside the straight springs, about the hinges where they now are."""
+        """The first of (1): a constant force beside softer springs, about the hinges where they now are."""
         joints = pad.first_joint + np.arange(6)
-        q, K = sprung[self.model.jnt_qposadr[joints]], np.array(_springs(pad.bushing))
+        q, K = sprung[self.model.jnt_qposadr[joints]], np.array(pad.bushing.stiffness)
         hinge = np.array([*pad.bushing.centre_m, 0]) + q[:3]
         answer = np.concatenate([frame.force_n, frame.torque_nm - np.cross(hinge, frame.force_n)])
+        before, pad.answered = pad.answered, (q, answer) if frame.contact_area_m2 > 0 else None
+        if before is not None and pad.answered is not None:
+            K *= softening(answer - before[1], K * (q - before[0]), answer)
         push = K * q - answer
         push[2] = 0.0  # the depth answers for the normal force
+        self.model.jnt_stiffness[joints] = K
         self.data.qfrc_applied[self.model.jnt_dofadr[joints]] = 0.0 if frame.contact_area_m2 == 0 else push
 
 
@@ -261,11 +268,6 @@ def _pad(model, site: str, sim: TactileSimulator) -> _Pad:
     return _Pad(
         site=model.site(site).id, body=body.id, geom=model.geom(pad_name(site)).id, first_joint=int(body.jntadr[0]), sim=sim
     )
-
-
-def _springs(b: Bushing) -> tuple[float, ...]:
-    """K of (1): along x, y, z and about x, y, z."""
-    return (*b.shear_n_m, b.normal_n_m, *b.rocking_nm, b.torsion_nm)
 
 
 def _slide(pad: _Pad, moved: np.ndarray, centre: np.ndarray) -> float:

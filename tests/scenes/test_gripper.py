@@ -5,13 +5,14 @@ import pytest
 
 from simtouch import indenters
 from simtouch.scenes.stage import Stage
+from simtouch.sensors import SENSORS
 from simtouch.simulator import TactileSimulator
 
 pytest.importorskip("mujoco")
 
 from simtouch.scenes.grasp_trials import GRASP_OUTCOME, grasp_phase, grasp_success
 from simtouch.scenes.gripper import GRIPPER, SIDES, physics_labels, play_grip
-from simtouch.scenes.gripper_model import GripPlan
+from simtouch.scenes.gripper_model import GripPlan, draw_plan
 from simtouch.scenes.gripper_objects import OBJECTS, object_of
 
 BALL = replace(OBJECTS["ball"](np.random.default_rng(0)), half_width_m=6e-3, half_height_m=6e-3)
@@ -38,8 +39,13 @@ def lost(sims):
 
 
 @pytest.fixture(scope="module")
-def clip(sims):
-    return GRIPPER.play(stage(sims))
+def fast():
+    return {side: TactileSimulator("digit") for side in SIDES}
+
+
+@pytest.fixture(scope="module")
+def clip(fast):
+    return GRIPPER.play(stage(fast))
 
 
 def stage(sims, sides=SIDES, frames=8, turn=0, seed=3):
@@ -49,6 +55,7 @@ def stage(sims, sides=SIDES, frames=8, turn=0, seed=3):
     )
 
 
+@pytest.mark.slow
 def test_two_fingers_share_the_weight_and_it_hangs_down_the_image(held):
     weight = HELD.mass_kg * 9.81
     for source in ("mujoco", "gel"):
@@ -60,18 +67,24 @@ def test_two_fingers_share_the_weight_and_it_hangs_down_the_image(held):
             assert -force[2] == pytest.approx(HELD.grip_force_n, rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_held_object_comes_up_and_does_not_slip(held):
     assert grasp_success(held)
     assert held.lifted_m() == pytest.approx(HELD.lift_m + 1.2e-3, abs=1e-3)
     assert not any(felt.gross_slip for side in SIDES for felt in held.felt[side])
 
 
-def test_shear_agrees_with_mujoco_within_a_tenth(held):
+@pytest.mark.parametrize("trial", [pytest.param("held", marks=pytest.mark.slow), "lost"])
+def test_shear_and_torque_agree_with_mujoco_within_a_tenth_until_it_slips(trial, request):
+    grip = request.getfixturevalue(trial)
     for side in SIDES:
-        ours = np.array([felt.frame.shear_force_n for felt in held.felt[side]])
-        theirs = np.array([felt.force_n[:2] for felt in held.felt[side]])
-        rms = np.sqrt(((ours - theirs) ** 2).sum(1).mean())
-        assert rms < 0.1 * np.linalg.norm(theirs, axis=1).max()
+        felt = grip.felt[side][: physics_labels(grip, side)["slip_onset_frame"] if trial == "lost" else None]
+        for ours, theirs in (
+            (np.array([f.frame.shear_force_n for f in felt]), np.array([f.force_n[:2] for f in felt])),
+            (np.array([f.frame.torque_nm for f in felt]), np.array([f.torque_nm for f in felt])),
+        ):
+            rms = np.sqrt(((ours - theirs) ** 2).sum(1).mean())
+            assert rms < 0.1 * np.linalg.norm(theirs, axis=1).max()
 
 
 def test_the_stick_fraction_falls_before_an_object_too_heavy_slips_away(lost):
@@ -93,8 +106,8 @@ def test_phases_of_a_grasp_come_in_order(lost):
 
 
 @pytest.mark.parametrize("kind", [GRIPPER, GRASP_OUTCOME], ids=["gripper", "grasp_outcome"])
-def test_labels_are_what_the_kind_declares(sims, clip, kind):
-    touches = clip if kind is GRIPPER else kind.play(stage(sims))
+def test_labels_are_what_the_kind_declares(fast, clip, kind):
+    touches = clip if kind is GRIPPER else kind.play(stage(fast))
     assert tuple(touch.side for touch in touches) == kind.sides == SIDES
     for touch in touches:
         assert len(touch.frames) == 8
@@ -110,12 +123,12 @@ def content(touch):
     return b"".join(f.image.tobytes() + f.force_n.tobytes() for f in touch.frames)
 
 
-def test_one_seed_is_one_clip(sims, clip):
-    assert [content(touch) for touch in GRIPPER.play(stage(sims))] == [content(touch) for touch in clip]
+def test_one_seed_is_one_clip(fast, clip):
+    assert [content(touch) for touch in GRIPPER.play(stage(fast))] == [content(touch) for touch in clip]
 
 
-def test_a_stage_with_one_side_gets_the_same_left_finger(sims, clip):
-    (alone,) = GRIPPER.play(stage({"left": sims["left"]}, sides=("left",)))
+def test_a_stage_with_one_side_gets_the_same_left_finger(fast, clip):
+    (alone,) = GRIPPER.play(stage({"left": fast["left"]}, sides=("left",)))
     assert alone.side == "left"
     assert content(alone) == content(clip[0])
 
@@ -132,6 +145,14 @@ def test_objects_stand_beside_the_fingers_and_weigh_what_they_should(name):
     assert model.body(thing.name).mass[0] == pytest.approx(HELD.mass_kg, rel=1e-6)
     mujoco.mj_forward(model, data)
     assert all(contact.dist > -1e-6 for contact in data.contact)  # it stands on its post, not in it
+
+
+def test_a_shake_knocks_nothing_against_the_post():
+    rng, spec = np.random.default_rng(0), SENSORS["gelsight_mini"]
+    for _ in range(200):
+        plan = draw_plan(rng, spec, BALL, 1.0, use=(0.4, 1.8), shake=True)
+        assert plan.lift_m - np.hypot(*plan.shake_m) > 0.3 * plan.lift_m
+        assert plan.shake_hz <= spec.camera.fps / 6 + 1e-9
 
 
 def test_an_indenter_of_a_graspable_size_can_be_taken():

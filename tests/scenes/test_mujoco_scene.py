@@ -5,7 +5,7 @@ from simtouch import indenters
 from simtouch._checks import ArgumentError, SimtouchError
 from simtouch.geometry.gap_map import Grid
 from simtouch.geometry.pose import from_rotvec, pose
-from simtouch.scenes.gel_bushing import bushing_of
+from simtouch.scenes.gel_bushing import bushing_of, softening
 from simtouch.scenes.geom_solids import Geom, hull_points, solid_of
 from simtouch.simulator import TactileSimulator
 
@@ -35,11 +35,15 @@ def mini():
 
 @pytest.fixture(scope="module")
 def probe(mini):
+    return probe_on(mini)
+
+
+def probe_on(sensor, **coupling):
     from simtouch.geometry.pose import to_quaternion
 
     quat = " ".join(f"{q:.12f}" for q in to_quaternion(TURN))
     place = " ".join(f"{v:.12f}" for v in np.array([0.1, 0.2, 0.3]) + TURN @ (0, 0, 0.004 + 0.0051))
-    return MujocoScene(PROBE.format(quat=quat, place=place), lambda side: mini)
+    return MujocoScene(PROBE.format(quat=quat, place=place), lambda side: sensor, **coupling)
 
 
 def pressed(scene, x_m=0.0, y_m=0.0, frames=10):
@@ -91,6 +95,37 @@ def test_a_whole_number_of_substeps_makes_a_frame(probe, mini):
     for _ in range(3):
         probe.step()
     assert probe.data.time == pytest.approx(3 / mini.spec.camera.fps, abs=1e-12)
+
+
+def test_frames_are_stamped_and_seen_as_the_sensors_whatever_the_coupling(mini):
+    often, once = probe_on(mini, coupling_hz=100.0), probe_on(mini, coupling_hz=0)
+    assert (often.couplings, once.couplings) == (4, 1)
+    frames = {}
+    for scene in (often, once):
+        scene.reset()
+        frames[scene] = [scene.step()[""].frame for _ in range(3)]
+        assert [frame.time_s for frame in frames[scene]] == pytest.approx([0, 1 / mini.spec.camera.fps, 2 / mini.spec.camera.fps])
+    for one, other in zip(*frames.values(), strict=True):  # nothing touches yet, so the noise is all that changes
+        assert np.array_equal(one.image, other.image)
+
+
+def test_gel_and_mujoco_differ_less_when_they_are_coupled_more_often(mini):
+    def error(coupling_hz):
+        scene = probe_on(mini, coupling_hz=coupling_hz)
+        scene.reset()
+        felt = [scene.step(pull)[""] for _ in range(10)][3:]
+        return np.sqrt(np.mean([(f.frame.shear_force_n - f.force_n[:2]) ** 2 for f in felt]))
+
+    def pull(data):
+        data.ctrl[:] = 2e-3 * np.clip((data.time - 0.12) / 0.2, 0, 1), 0, -0.7e-3 * min(1, data.time / 0.1)
+
+    assert error(200.0) < 0.5 * error(0)
+
+
+def test_springs_follow_the_slope_that_the_gel_showed():
+    stuck, answer = np.array([1.0, -1.0, 1.0, 1.0, 1e-9, 1.0]), np.ones(6)
+    growth = np.array([0.5, -0.5, 0.1, 0.0, 5.0, 2.0])  # half as steep, so backwards too; z; slides; stands still; unloads
+    assert softening(growth, stuck, answer) == pytest.approx([0.5, 0.5, 1, 0.2, 1, 1])
 
 
 def test_a_ball_at_rest_presses_with_its_weight(mini):

@@ -20,7 +20,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=SENSORS)
+@pytest.fixture(scope="module", params=[*SENSORS[:2], pytest.param(SENSORS[2], marks=pytest.mark.slow)])
 def sensor(request):
     return request.param
 

@@ -44,7 +44,7 @@ class Windows:
         return clip.window(FRAMES - 1, n=2, stride=2), clip.force_n[-1], clip.map("height_m", FRAMES - 1)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_data_loader_reads_a_stream_with_two_workers(finished, method):
     torch_data = pytest.importorskip("torch.utils.data")

@@ -122,7 +122,7 @@ def _force_of(clip):
     return clip.force_n.sum(), clip.images.sum(), multiprocessing.current_process().pid
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_clips_travel_to_processes(finished, method):
     stream = open_stream(finished)
