@@ -27,7 +27,7 @@ generate: $(VENV)/.core  ## A stream of touch in runs/digit (SENSOR=, OUT=, ARGS
 test: $(VENV)/.dev  ## The tests: minutes, no GPU, no network, no display
 	$(PYTEST) -n $(JOBS) $(ARGS)
 
-test-all: $(VENV)/.dev  ## The slow tests too
+test-all: $(VENV)/.all  ## The slow tests too, and those of the extras view, video and cluster
 	$(PYTEST) -n $(JOBS) -m "not gpu and not network" $(ARGS)
 
 lint: $(VENV)/.dev  ## Style and types
@@ -44,6 +44,11 @@ wheel: $(VENV)/.dev  ## The wheel, in dist/
 tacto: $(VENV)/.core  ## TACTO beside PyTorch (Python 3.11; wants Debian's libosmesa6)
 	$(PIP_INSTALL) --editable '.[tacto]'
 	$(PIP_INSTALL) --no-deps tacto==0.0.3
+
+$(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing simtouch with all that its tests can use into $(VENV) (minutes) ..."
+	$(PIP_INSTALL) --editable '.[envs,train,dev,view,video,cluster]'
+	@touch $(VENV)/.core $(VENV)/.dev $@
 
 clean:  ## Everything made here except runs/
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .benchmarks
