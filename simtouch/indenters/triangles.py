@@ -8,9 +8,9 @@ import numpy as np
 
 from simtouch._checks import as_number
 from simtouch.geometry.raster import TriangleMesh
-from simtouch.indenters.quadrics import Annulus, Ellipsoid, Frustum
+from simtouch.indenters.quadrics import Annulus, Ellipsoid, Frustum, Quadrics
 from simtouch.indenters.solid import Part, Shell, Solid
-from simtouch.indenters.torus import Torus
+from simtouch.indenters.torus import Tori, Torus
 
 
 def surface_mesh(body: Solid, *, segments: int = 64) -> TriangleMesh:
@@ -35,14 +35,16 @@ def _pieces(part: Part, segments: int):
     if isinstance(part, Shell):
         yield part.mesh.vertices_m, part.mesh.faces, part.mesh.closed
         return
-    for piece in part.pieces:  # type: ignore[attr-defined]
+    if not isinstance(part, Quadrics | Tori):
+        raise TypeError(f"no triangles are known for {type(part).__name__}")
+    for piece in part.pieces:
         points, wraps = _net(piece, segments)
         rows, cols, _ = points.shape
         placed = points.reshape(-1, 3) @ piece.place[:3, :3].T + piece.place[:3, 3]
         yield placed, _triangles(rows, cols, wraps), isinstance(piece, Ellipsoid | Torus)
 
 
-def _net(piece, segments: int) -> tuple[np.ndarray, bool]:
+def _net(piece: Ellipsoid | Frustum | Annulus | Torus, segments: int) -> tuple[np.ndarray, bool]:
     """Points of a piece in its own frame, (rows, segments, 3), rings around z; and whether the last ring joins the first."""
     around = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     cos, sin = np.cos(around), np.sin(around)
@@ -56,10 +58,8 @@ def _net(piece, segments: int) -> tuple[np.ndarray, bool]:
         return points, False
     elif isinstance(piece, Frustum):
         radius, z = np.array([piece.radius_low_m, piece.radius_high_m]), np.array([-0.5, 0.5]) * piece.length_m
-    elif isinstance(piece, Annulus):
-        radius, z = np.array([piece.inner_radius_m, piece.outer_radius_m]), np.zeros(2)
     else:
-        raise TypeError(f"no triangles are known for {type(piece).__name__}")
+        radius, z = np.array([piece.inner_radius_m, piece.outer_radius_m]), np.zeros(2)
     return np.stack([np.outer(radius, cos), np.outer(radius, sin), np.repeat(z[:, None], segments, 1)], -1), isinstance(
         piece, Torus
     )

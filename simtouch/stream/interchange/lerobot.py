@@ -165,8 +165,3 @@ class LeRobotClip(ForeignClip):
         if not isinstance(data, bytes):
             raise SimtouchError(f"`{self._camera}` of episode {self.clip_id}, frame {t}, has no bytes.")
         return data
-
-
-def is_lerobot(path: Path) -> bool:
-    """Whether a folder looks like a LeRobot data set, of any version."""
-    return (path / "meta" / "info.json").is_file()
