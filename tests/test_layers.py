@@ -28,6 +28,7 @@ FLOORS = (
     ("scenes",),
     ("stream",),
     ("models",),
+    ("training",),
     ("tacbench",),
     (
         "generate",
@@ -55,6 +56,7 @@ FLOORS = (
         "optics_peers",
         "optics_benchmark",
         "benchmark",
+        "encoder_benchmark",
         "pretrain",
     ),  # the verbs
     ("__main__", ""),  # "" is simtouch/__init__.py: it names everything, so nothing inside may import from it
@@ -62,7 +64,7 @@ FLOORS = (
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 VERBS = FLOORS[-2]
 TAICHI_FLOORS = {"_taichi", "geometry", "indenters", "gel", "optics"}
-TORCH_FLOORS = {"models", "tacbench", *VERBS} - {"generate", "preview"}  # those two are the core install
+TORCH_FLOORS = {"models", "training", "tacbench", *VERBS} - {"generate", "preview"}  # those two are the core install
 ONLY_IN = {
     "mujoco": ("simtouch.scenes.mujoco_scene",),
     "tacto": ("simtouch.scenes.tacto_scene", "simtouch.optics_benchmark"),

@@ -1,0 +1,1 @@
+"""Self-supervised objectives, one a file: windows in, a loss out. `ALGORITHMS` of `simtouch.models.ssl.algorithms` names them."""

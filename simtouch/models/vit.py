@@ -1,0 +1,207 @@
+"""Vision transformers that read touch: windows of tactile images in, one feature vector a patch out.
+
+A window is (6, H, W), the newest frame and an older one, or (3, T, H, W), T frames, newest first, each RGB in [0, 1]. It is cut into
+patches, each patch gets the code of its place, register tokens are put before them, and depth blocks and a LayerNorm follow. The
+output is that of the patches alone. Names of weights are those of the published Sparsh checkpoints, so that these load as they
+are. Written from the described behaviour and seeded fixtures; no published code is used. Ref: Higuera et al., "Sparsh", CoRL 2024.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from simtouch._checks import ArgumentError, ShapeError
+from simtouch.models.blocks import LAYER_NORM_EPS, Block
+from simtouch.models.positions import SinusoidalPositions
+
+SIZES = {
+    "tiny": {"embed_dim": 192, "depth": 12, "num_heads": 3},
+    "small": {"embed_dim": 384, "depth": 12, "num_heads": 6},
+    "base": {"embed_dim": 768, "depth": 12, "num_heads": 12},
+    "large": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
+    "giant2": {"embed_dim": 1536, "depth": 40, "num_heads": 24},
+}
+"""Widths and depths by name: `EncoderConfig(**SIZES["tiny"])`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """Shape of an encoder."""
+
+    embed_dim: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_ratio: float = 4.0
+    patch_size: int = 16
+    image_size: tuple[int, int] = (320, 240)
+    """(H, W) it was made for; with sinusoidal positions any multiple of the patch works as well."""
+    channels: int = 6
+    """Of one image: 6 for a pair of frames, 3 for video."""
+    num_frames: int = 1
+    """More than 1 makes a video encoder."""
+    tubelet_size: int = 2
+    """Frames of one patch of a video encoder."""
+    num_registers: int = 1
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    layer_scale: float | None = 1.0
+    """Initial LayerScale; DINOv2 has 1e-5. None for none at all."""
+    drop_path: float = 0.0
+    """Probability of leaving a branch out, in training."""
+
+    def __post_init__(self):
+        if self.embed_dim % self.num_heads:
+            raise ArgumentError(f"`embed_dim` must be a multiple of `num_heads`; got {self.embed_dim} and {self.num_heads}.")
+        if any(n % self.patch_size for n in self.image_size) or min(self.image_size) < self.patch_size:
+            raise ArgumentError(f"`image_size` must be multiples of the patch, {self.patch_size}; got {self.image_size}.")
+        if self.num_frames > 1 and self.num_frames % self.tubelet_size:
+            raise ArgumentError(f"`num_frames` must be a multiple of {self.tubelet_size}, the tubelet; got {self.num_frames}.")
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Patches along (time,) rows and columns."""
+        image = tuple(n // self.patch_size for n in self.image_size)
+        return (self.num_frames // self.tubelet_size, *image) if self.num_frames > 1 else image
+
+    @property
+    def window_shape(self) -> tuple[int, ...]:
+        """Shape of one window: (C, H, W) or (C, T, H, W)."""
+        return (self.channels, *((self.num_frames,) if self.num_frames > 1 else ()), *self.image_size)
+
+
+class Tokens(NamedTuple):
+    """What comes out of the last block."""
+
+    patches: torch.Tensor
+    """(B, N, D), after the last LayerNorm."""
+    registers: torch.Tensor
+    """(B, R, D), likewise."""
+    before_norm: torch.Tensor
+    """(B, R + N, D), registers first."""
+
+
+class PatchEmbedding(nn.Module):
+    """Windows to patches: one linear map of each patch, (B, C, (T,) H, W) to (B, N, D)."""
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        video, p = config.num_frames > 1, config.patch_size
+        kernel = (config.tubelet_size, p, p) if video else (p, p)
+        self.proj = (nn.Conv3d if video else nn.Conv2d)(config.channels, config.embed_dim, kernel, stride=kernel)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.proj(x).flatten(2).transpose(1, 2)
+
+
+class VisionTransformer(nn.Module):
+    """An encoder; `forward` gives the patch tokens, (B, N, D).
+
+    Args:
+        config: Its shape. Weights are drawn from PyTorch's generator: truncated normal, std .02.
+    """
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        D = config.embed_dim
+        self.patch_embed = PatchEmbedding(config)
+        if config.positions == "sinusoidal":
+            self.pos_embed = SinusoidalPositions(D, axes=len(config.grid))
+        else:
+            self.pos_embed = nn.Parameter(torch.empty(1, math.prod(config.grid), D))
+        self.register_tokens = nn.Parameter(torch.empty(1, config.num_registers, D)) if config.num_registers else None
+        self.blocks = nn.ModuleList(
+            Block(D, config.num_heads, config.mlp_ratio, config.layer_scale, config.drop_path) for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(D, eps=LAYER_NORM_EPS)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Draw all weights anew."""
+        for tensor in (self.pos_embed, self.register_tokens):
+            if isinstance(tensor, nn.Parameter):
+                nn.init.trunc_normal_(tensor, std=0.02)
+        self.apply(init_linear)
+        # As a linear map of the patch, which is what it is.
+        nn.init.xavier_uniform_(self.patch_embed.proj.weight.view(self.config.embed_dim, -1))
+
+    def forward(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None, *, chance: torch.Tensor | None = None):
+        """Patch tokens after the last LayerNorm, (B, N, D); with masks those of the kept patches, (M B, K, D).
+
+        Args:
+            x: Windows, float in [0, 1], (B, C, H, W) or (B, C, T, H, W).
+            masks: M tensors of the indices of patches to keep, int64 (B, K), all of one K; their outputs are stacked mask by mask.
+            chance: For stochastic depth in training, uniform numbers in [0, 1), (depth, 2, M B); drawn if not given.
+        """
+        return self.features(x, masks, chance=chance).patches
+
+    def features(self, x, masks=None, *, chance=None) -> Tokens:
+        """All that comes out, see `Tokens`; arguments of `forward`."""
+        x = self.embed(x, masks)
+        for i, block in enumerate(self.blocks):
+            x = block(x, None if chance is None else chance[i])
+        R, y = self.config.num_registers, self.norm(x)
+        return Tokens(y[:, R:], y[:, :R], x)
+
+    def intermediate(self, x, blocks: Sequence[int], *, norm: bool = False) -> list[torch.Tensor]:
+        """Outputs of some blocks, each (B, R + N, D), registers first; counted from the end if negative."""
+        wanted = [range(len(self.blocks))[i] for i in blocks]
+        x, found = self.embed(x), {}
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in wanted:
+                found[i] = self.norm(x) if norm else x
+        return [found[i] for i in wanted]
+
+    def pooled(self, x: torch.Tensor) -> torch.Tensor:
+        """The mean of the patch tokens, (B, D)."""
+        return self(x).mean(1)
+
+    def embed(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
+        """What the first block sees: registers, then (kept) patches with the codes of their places."""
+        tokens = self.patch_embed(self._checked(x))
+        tokens = tokens + self.position_table(x).to(tokens.dtype)
+        if masks is not None:
+            tokens = torch.cat([keep(tokens, mask) for mask in masks])
+        if self.register_tokens is None:
+            return tokens
+        return torch.cat([self.register_tokens.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], 1)
+
+    def position_table(self, x: torch.Tensor) -> torch.Tensor:
+        """The codes for windows of the shape of `x`, (1, N, D)."""
+        if not isinstance(self.pos_embed, SinusoidalPositions):
+            return self.pos_embed
+        p, c = self.config.patch_size, self.config
+        time = (x.shape[2] // c.tubelet_size,) if c.num_frames > 1 else ()
+        return self.pos_embed((*time, x.shape[-2] // p, x.shape[-1] // p))
+
+    def _checked(self, x: torch.Tensor) -> torch.Tensor:
+        c = self.config
+        want = "(B, C, T, H, W)" if c.num_frames > 1 else "(B, C, H, W)"
+        if x.ndim != (5 if c.num_frames > 1 else 4) or x.shape[1] != c.channels:
+            raise ShapeError(f"`x` must have shape {want}, C={c.channels}; got {tuple(x.shape)}.")
+        sides, steps = x.shape[-2:], [c.patch_size] * 2
+        if any(n % s or n < s for n, s in zip(sides, steps, strict=True)) or (c.num_frames > 1 and x.shape[2] % c.tubelet_size):
+            raise ShapeError(f"`x` must have sides that are multiples of the patch, {c.patch_size}; got {tuple(x.shape)}.")
+        if c.positions == "learned" and tuple(sides) != c.image_size:
+            raise ShapeError(f"an encoder with learned positions takes images of {c.image_size} only; got {tuple(sides)}.")
+        return x
+
+
+def keep(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The tokens (B, K, D) that a mask (B, K) of indices names."""
+    return tokens.gather(1, mask[:, :, None].expand(-1, -1, tokens.shape[-1]))
+
+
+def init_linear(module: nn.Module) -> None:
+    """Linear maps: truncated normal, std .02, no bias; LayerNorm: identity."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.LayerNorm):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)
