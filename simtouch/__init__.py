@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from simtouch._checks import SimtouchError
     from simtouch.frame import TactileFrame
     from simtouch.gel import LayerConfig, MembraneConfig
+    from simtouch.models.load import load_encoder
+    from simtouch.models.processor import TouchProcessor
     from simtouch.optics import OpticsConfig
     from simtouch.sensors import SENSORS, SensorSpec, SensorUnit, load_sensor, save_sensor
     from simtouch.simulator import TactileSimulator
@@ -28,7 +30,9 @@ _HOME = {
     "SimtouchError": "simtouch._checks",
     "TactileFrame": "simtouch.frame",
     "TactileSimulator": "simtouch.simulator",
+    "TouchProcessor": "simtouch.models.processor",
     "indenters": "simtouch.indenters",
+    "load_encoder": "simtouch.models.load",
     "load_sensor": "simtouch.sensors",
     "open_stream": "simtouch.stream",
     "save_sensor": "simtouch.sensors",
@@ -44,8 +48,10 @@ __all__ = [
     "SimtouchError",
     "TactileFrame",
     "TactileSimulator",
+    "TouchProcessor",
     "__version__",
     "indenters",
+    "load_encoder",
     "load_sensor",
     "open_stream",
     "save_sensor",

@@ -10,6 +10,7 @@ VERBS = {
     "preview": "draw the contact sheet of a stream",
     "view": "look at a stream in the browser, or touch a live sensor with the mouse",
     "export": "write a stream in another format: Sparsh, LeRobot, WebDataset, video",
+    "pretrain": "learn an encoder from streams and recordings: MAE, DINO, DINOv2, I-JEPA, V-JEPA",
 }
 
 

@@ -225,6 +225,9 @@ class _Machine:
             raise ArgumentError("it calls something that is no name.")
         self.stack.append(self.allowed[called.name](*arguments))
 
+    def _newobj(self, _):
+        self._reduce(_)  # of a name that is allowed both mean the call of what stands for it
+
     def _build(self, _):
         state, target = self.stack.pop(), self.stack.pop()
         # Attributes of plain values (a state dict's `_metadata`) say nothing about the numbers: dropped.

@@ -1,5 +1,5 @@
-"""How fast: the default run of every sensor on one core, with the split between its stages. `gel`, `optics` or
-`loader` first: these alone.
+"""How fast: the default run of every sensor on one core, with the split between its stages. `gel`, `optics`, `loader` or
+`encoder` first: these alone.
 
     python -m simtouch.benchmark
 
@@ -8,6 +8,8 @@
     python -m simtouch.benchmark optics
 
     python -m simtouch.benchmark loader
+
+    python -m simtouch.benchmark encoder
 
     python -m simtouch.benchmark --sensor digit --clips 16 --out runs/benchmark.json
 
@@ -91,6 +93,11 @@ def cli() -> None:
 
         del sys.argv[1]
         run_verb(loader_benchmark.Config, loader_benchmark.measure, loader_benchmark.__doc__)
+    elif sys.argv[1:2] == ["encoder"]:
+        from simtouch import encoder_benchmark
+
+        del sys.argv[1]
+        run_verb(encoder_benchmark.Config, encoder_benchmark.measure, encoder_benchmark.__doc__)
     else:
         run_verb(Config, main, __doc__)
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Lowest first: a floor imports from itself and from those above it in this list.
 FLOORS = (
-    ("_checks", "_pickled_arrays", "_unpickle", "assets"),
+    ("_checks", "_pickled_arrays", "_pickled_tensors", "_unpickle", "assets"),
     ("_taichi",),
     ("_verb",),
     ("geometry",),

@@ -25,8 +25,10 @@ PUBLIC = {
     "SimtouchError",
     "TactileFrame",
     "TactileSimulator",
+    "TouchProcessor",
     "__version__",
     "indenters",
+    "load_encoder",
     "load_sensor",
     "open_stream",
     "save_sensor",
@@ -106,7 +108,18 @@ def test_the_core_never_needs_an_extra():
 
 
 def needs_only_the_core(module: str) -> bool:
-    floors = ("models", "tacbench", "pretrain", "view", "benchmark", "__main__", "mixing", "mujoco_scene", "tacto_scene")
+    floors = (
+        "models",
+        "training",
+        "tacbench",
+        "pretrain",
+        "view",
+        "benchmark",
+        "__main__",
+        "mixing",
+        "mujoco_scene",
+        "tacto_scene",
+    )
     return not any(part in floors or part.startswith("torch_") for part in module.split("."))
 
 

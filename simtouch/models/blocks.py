@@ -14,6 +14,25 @@ from torch.nn import functional as F
 LAYER_NORM_EPS = 1e-6
 
 
+def scaled_linear(linear: nn.Module, x: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
+    """A linear map and a factor for each of its outputs, `scale * (W x + b)`, (..., D) to (..., E).
+
+    With more tokens than inputs the factor goes to the weights, `(scale W) x + scale b`: fewer products, and no output has to be
+    kept for the gradient of the factor. Not in float16, where 1e-5 times a weight is nearly nothing, nor for what only stands in
+    for a plain linear map (an adapter, a quantised one). Hooks on `linear` itself are not called then.
+
+    Args:
+        linear: The map.
+        x: Its input, (..., D).
+        scale: (E,), or None for 1.
+    """
+    if scale is None:
+        return linear(x)
+    if type(linear) is not nn.Linear or x.dtype == torch.float16 or x.numel() < x.shape[-1] ** 2:
+        return linear(x) * scale
+    return F.linear(x, linear.weight * scale[:, None], linear.bias * scale)
+
+
 class Attention(nn.Module):
     """Self-attention; q, k and v packed in this order, each split into heads."""
 
@@ -23,11 +42,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(embed_dim, 3 * embed_dim)
         self.proj = nn.Linear(embed_dim, embed_dim)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, N, D) to tokens (B, N, D)."""
+    def forward(self, x: torch.Tensor, scale: torch.Tensor | None = None) -> torch.Tensor:
+        """Tokens (B, N, D) to tokens (B, N, D), each channel times `scale` (D,)."""
         q, k, v = self._heads(x)
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        return scaled_linear(self.proj, mixed.transpose(1, 2).flatten(2), scale)
 
     def weights(self, x: torch.Tensor) -> torch.Tensor:
         """Who looks at whom, (B, heads, N, N), rows sum to 1: for pictures, in the slow way."""
@@ -35,8 +54,8 @@ class Attention(nn.Module):
         return (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
 
     def _heads(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        B, N, D = x.shape
-        return self.qkv(x).reshape(B, N, 3, self.num_heads, D // self.num_heads).permute(2, 0, 3, 1, 4).unbind(0)
+        # Split by columns: the gradient of that is one row-wise copy, that of a permuted (3, B, heads, N, d) two.
+        return tuple(t.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in self.qkv(x).chunk(3, -1))
 
 
 class Mlp(nn.Module):
@@ -47,9 +66,9 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(embed_dim, hidden_dim)
         self.fc2 = nn.Linear(hidden_dim, embed_dim)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(..., D) to (..., D)."""
-        return self.fc2(F.gelu(self.fc1(x)))
+    def forward(self, x: torch.Tensor, scale: torch.Tensor | None = None) -> torch.Tensor:
+        """(..., D) to (..., D), each channel times `scale` (D,)."""
+        return scaled_linear(self.fc2, F.gelu(self.fc1(x)), scale)
 
 
 class LayerScale(nn.Module):
@@ -79,10 +98,11 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor, chance: torch.Tensor | None = None) -> torch.Tensor:
         """Tokens (B, N, D) to tokens (B, N, D); `chance` (2, B) in [0, 1) decides who is left out, drawn here if not given."""
+        s1, s2 = (ls.gamma if isinstance(ls, LayerScale) else None for ls in (self.ls1, self.ls2))
         if not (self.training and self.drop_path > 0):
-            x = x + self.ls1(self.attn(self.norm1(x)))
-            return x + self.ls2(self.mlp(self.norm2(x)))
-        chance = torch.rand(2, len(x), device=x.device) if chance is None else chance
-        kept = ((chance >= self.drop_path).to(x.dtype) / (1 - self.drop_path))[:, :, None, None]
-        x = x + kept[0] * self.ls1(self.attn(self.norm1(x)))
-        return x + kept[1] * self.ls2(self.mlp(self.norm2(x)))
+            x = x + self.attn(self.norm1(x), s1)
+            return x + self.mlp(self.norm2(x), s2)
+        left_out = (torch.rand(2, len(x), device=x.device) if chance is None else chance) < self.drop_path
+        kept = (~left_out).to(x.dtype)[:, :, None, None] / (1 - self.drop_path)
+        x = x + kept[0] * self.attn(self.norm1(x), s1)
+        return x + kept[1] * self.mlp(self.norm2(x), s2)

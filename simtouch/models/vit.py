@@ -8,15 +8,16 @@ are. Written from the described behaviour and seeded fixtures; no published code
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from simtouch._checks import ArgumentError, ShapeError
 from simtouch.models.blocks import LAYER_NORM_EPS, Block
-from simtouch.models.positions import SinusoidalPositions
+from simtouch.models.positions import SinusoidalPositions, resize_positions
 
 SIZES = {
     "tiny": {"embed_dim": 192, "depth": 12, "num_heads": 3},
@@ -53,9 +54,17 @@ class EncoderConfig:
     """Probability of leaving a branch out, in training."""
 
     def __post_init__(self):
+        object.__setattr__(self, "image_size", tuple(self.image_size))  # JSON has lists
+        for name in ("embed_dim", "depth", "num_heads", "patch_size", "channels", "num_frames", "tubelet_size"):
+            if getattr(self, name) < 1:
+                raise ArgumentError(f"`{name}` must be >= 1; got {getattr(self, name)}.")
+        if self.num_registers < 0 or not 0 <= self.drop_path < 1 or not self.mlp_ratio > 0:
+            raise ArgumentError("`num_registers` must be >= 0, `drop_path` in [0, 1) and `mlp_ratio` > 0.")
+        if self.positions not in ("sinusoidal", "learned"):
+            raise ArgumentError(f"`positions` must be sinusoidal or learned; got {self.positions!r}.")
         if self.embed_dim % self.num_heads:
             raise ArgumentError(f"`embed_dim` must be a multiple of `num_heads`; got {self.embed_dim} and {self.num_heads}.")
-        if any(n % self.patch_size for n in self.image_size) or min(self.image_size) < self.patch_size:
+        if len(self.image_size) != 2 or any(n % self.patch_size or n < self.patch_size for n in self.image_size):
             raise ArgumentError(f"`image_size` must be multiples of the patch, {self.patch_size}; got {self.image_size}.")
         if self.num_frames > 1 and self.num_frames % self.tubelet_size:
             raise ArgumentError(f"`num_frames` must be a multiple of {self.tubelet_size}, the tubelet; got {self.num_frames}.")
@@ -84,17 +93,33 @@ class Tokens(NamedTuple):
 
 
 class PatchEmbedding(nn.Module):
-    """Windows to patches: one linear map of each patch, (B, C, (T,) H, W) to (B, N, D)."""
+    """Windows to patches: one linear map of each patch, (B, C, (T,) H, W) to (B, N, D).
+
+    The weights are kept as those of a convolution whose stride is its kernel, and used as what they are, a matrix: its gradient
+    is then one product too, and patches that a mask hides need not be mapped.
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
         video, p = config.num_frames > 1, config.patch_size
-        kernel = (config.tubelet_size, p, p) if video else (p, p)
-        self.proj = (nn.Conv3d if video else nn.Conv2d)(config.channels, config.embed_dim, kernel, stride=kernel)
+        self.patch = (config.tubelet_size, p, p) if video else (p, p)
+        self.proj = (nn.Conv3d if video else nn.Conv2d)(config.channels, config.embed_dim, self.patch, stride=self.patch)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        return self.proj(x).flatten(2).transpose(1, 2)
+        return self.project(self.cut(x))
+
+    def cut(self, x: torch.Tensor) -> torch.Tensor:
+        """The numbers of each patch, (B, N, C (t) p p), the last axis of the grid fastest."""
+        axes = len(self.patch)
+        for axis, side in zip(range(2, 2 + 2 * axes, 2), self.patch, strict=True):
+            x = x.unflatten(axis, (-1, side))
+        within = range(3, 3 + 2 * axes, 2)
+        return x.permute(0, *range(2, 2 + 2 * axes, 2), 1, *within).flatten(axes + 1).flatten(1, axes)
+
+    def project(self, patches: torch.Tensor) -> torch.Tensor:
+        """Numbers of patches (B, N, C (t) p p) to (B, N, D)."""
+        return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class VisionTransformer(nn.Module):
@@ -148,11 +173,20 @@ class VisionTransformer(nn.Module):
         return Tokens(y[:, R:], y[:, :R], x)
 
     def intermediate(self, x, blocks: Sequence[int], *, norm: bool = False) -> list[torch.Tensor]:
-        """Outputs of some blocks, each (B, R + N, D), registers first; counted from the end if negative."""
-        wanted = [range(len(self.blocks))[i] for i in blocks]
+        """Outputs of some blocks, each (B, R + N, D), registers first; counted from the end if negative.
+
+        Args:
+            x: Windows, as for `forward`.
+            blocks: Which, in any order; 0 is the first.
+            norm: Pass them through the last LayerNorm.
+        """
+        depth = len(self.blocks)
+        if unknown := [i for i in blocks if not -depth <= i < depth]:
+            raise ArgumentError(f"`blocks` must be in [{-depth}, {depth - 1}]; got {unknown[0]}.")
+        wanted = [i % depth for i in blocks]
         x, found = self.embed(x), {}
-        for i, block in enumerate(self.blocks):
-            x = block(x)
+        for i in range(max(wanted, default=-1) + 1):
+            x = self.blocks[i](x)
             if i in wanted:
                 found[i] = self.norm(x) if norm else x
         return [found[i] for i in wanted]
@@ -163,13 +197,23 @@ class VisionTransformer(nn.Module):
 
     def embed(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
         """What the first block sees: registers, then (kept) patches with the codes of their places."""
-        tokens = self.patch_embed(self._checked(x))
-        tokens = tokens + self.position_table(x).to(tokens.dtype)
-        if masks is not None:
-            tokens = torch.cat([keep(tokens, mask) for mask in masks])
+        patches = self.patch_embed.cut(self._checked(x))
+        # Half precision gets rounded codes, autocast whole ones: its sums along the depth are in float32 then.
+        table = self.position_table(x).to(self.patch_embed.proj.weight.dtype)
+        if masks is None:
+            tokens = self.patch_embed.project(patches) + table
+        else:
+            self._check_masks(masks, len(x))
+            if sum(mask.shape[1] for mask in masks) < patches.shape[1]:
+                places = table.expand(len(x), -1, -1)
+                kept = torch.cat([keep(patches, mask) for mask in masks])
+                tokens = self.patch_embed.project(kept) + torch.cat([keep(places, mask) for mask in masks])
+            else:
+                tokens = self.patch_embed.project(patches) + table
+                tokens = torch.cat([keep(tokens, mask) for mask in masks])
         if self.register_tokens is None:
             return tokens
-        return torch.cat([self.register_tokens.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], 1)
+        return torch.cat([self.register_tokens.expand(len(tokens), -1, -1), tokens], 1)
 
     def position_table(self, x: torch.Tensor) -> torch.Tensor:
         """The codes for windows of the shape of `x`, (1, N, D)."""
@@ -179,17 +223,42 @@ class VisionTransformer(nn.Module):
         time = (x.shape[2] // c.tubelet_size,) if c.num_frames > 1 else ()
         return self.pos_embed((*time, x.shape[-2] // p, x.shape[-1] // p))
 
+    def fit_to(self, image_size: tuple[int, int]) -> "VisionTransformer":
+        """Make it, in place, an encoder of images of another size (H, W): learned positions are interpolated; returns itself.
+
+        With sinusoidal positions any size works without; then this only changes what `config` says.
+        """
+        config = replace(self.config, image_size=image_size)
+        if isinstance(self.pos_embed, nn.Parameter):
+            table = resize_positions(self.pos_embed, self.config.grid, config.grid)
+            self.pos_embed = nn.Parameter(table, requires_grad=self.pos_embed.requires_grad)
+        self.config = config
+        return self
+
     def _checked(self, x: torch.Tensor) -> torch.Tensor:
         c = self.config
-        want = "(B, C, T, H, W)" if c.num_frames > 1 else "(B, C, H, W)"
-        if x.ndim != (5 if c.num_frames > 1 else 4) or x.shape[1] != c.channels:
+        is_video = c.num_frames > 1
+        if x.ndim != (5 if is_video else 4) or x.shape[1] != c.channels:
+            want = "(B, C, T, H, W)" if is_video else "(B, C, H, W)"
             raise ShapeError(f"`x` must have shape {want}, C={c.channels}; got {tuple(x.shape)}.")
-        sides, steps = x.shape[-2:], [c.patch_size] * 2
-        if any(n % s or n < s for n, s in zip(sides, steps, strict=True)) or (c.num_frames > 1 and x.shape[2] % c.tubelet_size):
-            raise ShapeError(f"`x` must have sides that are multiples of the patch, {c.patch_size}; got {tuple(x.shape)}.")
-        if c.positions == "learned" and tuple(sides) != c.image_size:
-            raise ShapeError(f"an encoder with learned positions takes images of {c.image_size} only; got {tuple(sides)}.")
-        return x
+        if not x.is_floating_point():
+            raise ArgumentError(f"`x` must be floating-point numbers in [0, 1]; got {x.dtype}.")
+        H, W = x.shape[-2:]
+        if H % c.patch_size or W % c.patch_size or not min(H, W):
+            raise ShapeError(f"`x` must have sides that are multiples of the patch, {c.patch_size}; got H={H}, W={W}.")
+        if is_video and (x.shape[2] % c.tubelet_size or not x.shape[2]):
+            raise ShapeError(f"`x` must have a multiple of {c.tubelet_size} frames, the tubelet; got T={x.shape[2]}.")
+        if c.positions == "learned" and tuple(x.shape[1:]) != c.window_shape:
+            raise ShapeError(
+                f"`x` must have shape (B, {', '.join(map(str, c.window_shape))}), for which the positions were learned; "
+                f"got {tuple(x.shape)}. `fit_to` interpolates them for another H and W."
+            )
+        return x.to(self.patch_embed.proj.weight.dtype)
+
+    def _check_masks(self, masks: Sequence[torch.Tensor], batch: int) -> None:
+        shapes = {tuple(mask.shape) for mask in masks}
+        if len(shapes) != 1 or any(len(shape) != 2 or shape[0] != batch for shape in shapes):
+            raise ShapeError(f"`masks` must be one or more tensors (B, K), B={batch}, all of one K; got {sorted(shapes)}.")
 
 
 def keep(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -35,6 +35,8 @@ class AnyClip(ABC):
     """Whether it was simulated."""
     channel_order: ChannelOrder = "rgb"
     """In which order a decoder hands out the channels of `encoded_image`; `image` is always RGB."""
+    in_order: bool = False
+    """Whether frames are fast only one after the other, as those of a video; then `encoded_image` makes what was never stored."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -62,6 +64,9 @@ class AnyClip(ABC):
         """Tactile image of frame `t`, RGB, uint8, (H, W, 3)."""
         image = decode_image(self.encoded_image(t))
         return image if self.channel_order == "rgb" else np.ascontiguousarray(image[..., ::-1])
+
+    def release(self) -> None:  # noqa: B027
+        """Let go of decoded frames and open files, if the clip keeps any; asking for an image gets them again."""
 
     @property
     def images(self) -> np.ndarray:

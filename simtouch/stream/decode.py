@@ -64,6 +64,8 @@ class FrameDecoder:
     def trusted(self, clip: AnyClip) -> bool:
         """Whether images like the clip's may be decoded in the quick way: tried on its first frame."""
         kind = type(clip), clip.source, clip.channel_order
+        if clip.in_order:
+            return False  # nothing is stored of one frame alone
         if kind not in self._trusted:
             tried = self.quick(clip.encoded_image(0), False) if clip.channel_order == "rgb" else None
             self._trusted[kind] = tried is not None and np.array_equal(tried, clip.image(0))
@@ -128,6 +130,10 @@ class ClipDecoder:
             raise SimtouchError(f"{where}: frame {t} has the shape {image.shape}, its background {self._zero[0].shape}.")
         self._shared.finish(image, self._zero, out)
 
+    def release(self) -> None:
+        """Let the clip go of what it keeps."""
+        self._clip.release()
+
 
 def _zero(spec: WindowSpec, clip: AnyClip) -> Zero | None:
     """What (1) adds to and takes from the clip's images; None where nothing is subtracted."""
@@ -137,7 +143,9 @@ def _zero(spec: WindowSpec, clip: AnyClip) -> Zero | None:
     if background is None:
         if spec.background == "subtract":
             raise SimtouchError(missing_background(clip))
-        return None
+        if spec.background == "optional":
+            return None
+        background = clip.image(0)
     check_image("background", background)
     change = 127 - background.astype(np.int16)
     return np.clip(change, 0, 255).astype(np.uint8), np.clip(-change, 0, 255).astype(np.uint8)

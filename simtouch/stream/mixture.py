@@ -188,7 +188,7 @@ def missing_background(clip: AnyClip) -> str:
     """What to say of a clip that has no background to subtract."""
     return (
         f"clip {clip.clip_id} of `{clip.source}` has no background image to subtract; "
-        'take `WindowSpec(background="none")`, or "optional" to subtract where there is one.'
+        'take `WindowSpec(background="first")` to subtract its first frame, "optional" to subtract where there is one, or "none".'
     )
 
 

@@ -1,7 +1,8 @@
 """Samples of a mixture in, their decoded windows and labels out; nothing in it depends on who asks in which order.
 
 A frame is decoded once for all windows of a chunk that show it: it is kept until the last of them is read, or until its lane goes on
-to the next chunk. So the memory is that of the frames of a chunk times the chunks in flight, a third of it on average.
+to the next chunk. So the memory is that of the frames of a chunk times the chunks in flight, a third of it on average. Of a
+video, whose frames are fast in order alone, all frames of a chunk are decoded when its first window is read.
 """
 
 from collections import OrderedDict
@@ -88,14 +89,18 @@ class WindowReader:
         for i, t in enumerate(frames.tolist()):
             image = run.kept.get(t)
             if image is None:
-                image = run.kept[t] = self._spare.pop() if self._spare else self.decoder.new_buffer()
-                clip.decoder.prepare(t, image)
+                image = run.kept[t] = self._prepared(clip, t)
             target = out[:, i] if by_time else out[3 * i : 3 * i + 3]
             target[...] = image
         for t in frames.tolist():
             run.wanted[t] -= 1
             if run.wanted[t] <= 0 and t in run.kept:
                 self._spare.append(run.kept.pop(t))
+
+    def _prepared(self, clip: "_OpenClip", t: int) -> np.ndarray:
+        image = self._spare.pop() if self._spare else self.decoder.new_buffer()
+        clip.decoder.prepare(t, image)
+        return image
 
     def _run(self, sample: Sample, clip: "_OpenClip") -> "_Run":
         """The run of windows that the sample's lane is at."""
@@ -107,6 +112,10 @@ class WindowReader:
             _, first, count = sample.run
             numbers, counts = np.unique(clip.frames[first : first + count], return_counts=True)
             found = self._runs[lane] = _Run(which, dict(zip(numbers.tolist(), counts.tolist(), strict=True)), count)
+            if clip.in_order and count > 1:
+                for t in found.wanted:
+                    found.kept[t] = self._prepared(clip, t)
+                clip.decoder.release()
         found.left -= 1
         return found
 
@@ -140,7 +149,7 @@ class _OpenClip:
     """A clip, and what is worth keeping of it."""
 
     def __init__(self, clip: AnyClip, mixture: Mixture, decoder: FrameDecoder):
-        self.clip_id, self.synthetic = clip.clip_id, clip.synthetic
+        self.clip_id, self.synthetic, self.in_order = clip.clip_id, clip.synthetic, clip.in_order
         self.frames = window_frames(mixture.window, clip)
         self.decoder = decoder.open(clip)
         self._clip = clip

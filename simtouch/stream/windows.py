@@ -40,9 +40,10 @@ class WindowSpec:
     window i, and what would come after the clip's end is its last frame again."""
     layout: Literal["auto", "channels", "time"] = "auto"
     """`channels`: (3 n, H, W), frame after frame. `time`: (3, n, H, W). `auto`: channels up to two frames, else time."""
-    background: Literal["subtract", "optional", "none"] = "subtract"
-    """`subtract`: difference images, and a clip without a background is an error. `optional`: the image itself where there is no
-    background, as the published mix has it for GelSight'17. `none`: the image itself."""
+    background: Literal["subtract", "first", "optional", "none"] = "subtract"
+    """`subtract`: difference images, and a clip without a background is an error. `first`: a clip without one takes its own first
+    frame. `optional`: the image itself where there is no background, as the published mix has it for GelSight'17. `none`: the
+    image itself."""
     image_shape: tuple[int, int] = (320, 240)
     """(H, W). Images that lie across it are rotated by 90 degrees, landscape to portrait clockwise; other sizes are resized."""
     dtype: Literal["uint8", "float32"] = "uint8"
@@ -84,7 +85,7 @@ _CHOICES = {
     "if_off": ("skip", "refuse"),
     "pad": ("none", "repeat"),
     "layout": ("auto", "channels", "time"),
-    "background": ("subtract", "optional", "none"),
+    "background": ("subtract", "first", "optional", "none"),
     "dtype": ("uint8", "float32"),
 }
 SPARSH_PAIR = WindowSpec(frames=2, stride=5)

@@ -133,6 +133,16 @@ class LeRobotClip(ForeignClip):
         """Whether the images are frames of a video."""
         return self._folder.features[self._camera]["dtype"] == "video"
 
+    @property
+    def in_order(self) -> bool:
+        """As `is_video`."""
+        return self.is_video
+
+    def release(self) -> None:
+        """Close the video and forget its frames, not where they are."""
+        if "_video" in self.__dict__:
+            self._video[0].close()
+
     @cached_property
     def _video(self) -> tuple[VideoFile, np.ndarray]:
         """The file, and the places in it of this episode's frames."""

@@ -25,7 +25,7 @@ class VideoFile:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self._close()
+        self.close()
 
     def __getstate__(self) -> dict:
         return {"path": self.path}
@@ -45,7 +45,7 @@ class VideoFile:
     def image(self, index: int) -> np.ndarray:
         """Frame `index`, RGB, uint8, (H, W, 3)."""
         if self._pid != os.getpid():
-            self._close()
+            self.close()
         stamp = int(self._stamps[index])
         if stamp not in self._kept and not (self._decode_to(stamp, index) or self._decode_to(stamp, index, from_start=True)):
             raise SimtouchError(f"`{self.path}`: frame {index} of {len(self)} does not decode.")
@@ -93,7 +93,8 @@ class VideoFile:
         told = getattr(error, "strerror", None) or str(error)
         return SimtouchError(f"`{self.path}` is not a readable video: {told}.")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the file and forget decoded frames; asking for one opens it again."""
         self._pid, self._decoder, self._position = os.getpid(), None, -1
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
 
@@ -112,7 +113,7 @@ class VideoFile:
                 if now >= stamp:
                     return stamp in self._kept
         except load_av().FFmpegError as error:
-            self._close()
+            self.close()
             raise self._broken(error) from error
         self._decoder = None
         return False

@@ -66,6 +66,7 @@ class VideoClip(ForeignClip):
 
     file: Path
     first_is_background: bool
+    in_order = True
     _video: VideoFile | None = None
 
     def __getstate__(self) -> dict:
@@ -95,6 +96,11 @@ class VideoClip(ForeignClip):
         if not -len(self) <= t < len(self):
             raise IndexError(f"frame {t} of a clip of {len(self)}")
         return self.video.image(t % len(self))
+
+    def release(self) -> None:
+        """Close the file and forget its frames, not where they are."""
+        if self._video is not None:
+            self._video.close()
 
     def encoded_image(self, t: int) -> bytes:
         """PNG of the decoded frame `t`: a video has no picture of one frame alone."""

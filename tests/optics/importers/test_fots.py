@@ -145,14 +145,14 @@ def test_a_tensor_written_by_hand_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"nothing", "not a readable .pth"),
+        (b"nothing", "not a file of `torch.save`"),
         (zipped(pickle.dumps({"w": Evil()})), r"builtins\.eval"),
         (zipped(pickle.dumps([1, 2])), "must hold a state dict"),
         (zipped(tensor_pickle()), "does not hold"),
-        (zipped(tensor_pickle(), _0=b"\0" * 20), "larger than its storage"),
+        (zipped(tensor_pickle(), _0=b"\0" * 20), "promises 6 numbers"),
         (zipped(tensor_pickle(offset="J\xff\xff\xff\x7f"), _0=b"\0" * 24), "larger than its storage"),
         (zipped(tensor_pickle(size="J\xff\xff\xff\x7fK\x03\x86"), _0=b"\0" * 24), "larger than its storage"),
-        (zipped(tensor_pickle(size="K\x03K\x02\x86"), _0=b"\0" * 24), "not contiguous"),
+        (zipped(tensor_pickle(size="K\x03K\x02\x86"), _0=b"\0" * 24), "larger than its storage"),
     ],
     ids=range(8),
 )
