@@ -27,6 +27,8 @@ SIZES = {
     "giant2": {"embed_dim": 1536, "depth": 40, "num_heads": 24},
 }
 """Widths and depths by name: `EncoderConfig(**SIZES["tiny"])`."""
+NO_CHANGE = 127 / 255
+"""What a difference image shows where nothing changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +54,17 @@ class EncoderConfig:
     """Initial LayerScale; DINOv2 has 1e-5. None for none at all."""
     drop_path: float = 0.0
     """Probability of leaving a branch out, in training."""
+    input_gain: float | None = None
+    """Of the first weights alone: the map of a patch begins so many times as large, and with 0 for no change, 127 in a difference
+    image, whose contrast is a few hundredths of the range. None: as usual."""
 
     def __post_init__(self):
         object.__setattr__(self, "image_size", tuple(self.image_size))  # JSON has lists
         for name in ("embed_dim", "depth", "num_heads", "patch_size", "channels", "num_frames", "tubelet_size"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"`{name}` must be >= 1; got {getattr(self, name)}.")
+        if self.input_gain is not None and not self.input_gain > 0:
+            raise ArgumentError(f"`input_gain` must be > 0, or None; got {self.input_gain}.")
         if self.num_registers < 0 or not 0 <= self.drop_path < 1 or not self.mlp_ratio > 0:
             raise ArgumentError("`num_registers` must be >= 0, `drop_path` in [0, 1) and `mlp_ratio` > 0.")
         if self.positions not in ("sinusoidal", "learned"):
@@ -153,6 +160,10 @@ class VisionTransformer(nn.Module):
         self.apply(init_linear)
         # As a linear map of the patch, which is what it is.
         nn.init.xavier_uniform_(self.patch_embed.proj.weight.view(self.config.embed_dim, -1))
+        if (gain := self.config.input_gain) is not None:
+            with torch.no_grad():
+                self.patch_embed.proj.weight.mul_(gain)
+                self.patch_embed.proj.bias.copy_(self.patch_embed.proj.weight.flatten(1).sum(1) * -NO_CHANGE)
 
     def forward(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None, *, chance: torch.Tensor | None = None):
         """Patch tokens after the last LayerNorm, (B, N, D); with masks those of the kept patches, (M B, K, D).

@@ -102,8 +102,8 @@ def _of_each(table: dict[int, int], keys: np.ndarray) -> np.ndarray:
 
 def _chosen(features: ClipFeatures, y: np.ndarray, rows: np.ndarray, fold: np.ndarray, config: ClassifierConfig) -> float:
     tried = sorted(config.inverse_strengths)
-    if len(tried) == 1:
-        return tried[0]
+    if len(tried) == 1 or len(np.unique(fold)) == 1:  # nothing to choose by: one clip a class, one frame a clip
+        return tried[len(tried) // 2]
     classes, truth, found = int(y[features.clip[rows]].max()) + 1, [], {C: [] for C in tried}
     for k in np.unique(fold):
         fit, judge = rows[fold != k], rows[fold == k]
@@ -139,11 +139,14 @@ class _Path:
 
     def at(self, C: float, x: np.ndarray) -> np.ndarray:
         """Probabilities (N, classes) of rows `x`; those of classes that were never seen are 0."""
+        chance = np.zeros((len(x), self._classes))
+        if len(seen := np.unique(self._y)) == 1:
+            chance[:, seen] = 1
+            return chance
         self._model.C = C
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few rows a class; not converged: the inner folds judge it as it is
             self._model.fit(self._x, self._y)
-        chance = np.zeros((len(x), self._classes))
         chance[:, self._model.classes_] = self._model.predict_proba(
             ((x - self._mean) / self._spread @ self._axes).astype(np.float64)
         )

@@ -41,6 +41,8 @@ class PretrainConfig:
     """Code of the places of patches."""
     layer_scale: float | None = None
     """Initial LayerScale."""
+    input_gain: float | None = None
+    """The map of patches begins so many times as large, with 0 for no change in a difference image; 0 begins as usual."""
     drop_path: float | None = None
     """Probability that a branch of the student is left out in a step."""
     epochs: int | None = None
@@ -121,7 +123,7 @@ def check_numbers(config: PretrainConfig) -> None:
         value = getattr(config, name)
         if value is not None and (type(value) is not int or value < bound):
             raise ArgumentError(f"`{flag(name)}` must be a whole number >= {bound}; got {value!r}.")
-    for name in ("lr", "lr_start", "lr_final", "warmup_epochs", "weight_decay", "weight_decay_final"):
+    for name in ("lr", "lr_start", "lr_final", "warmup_epochs", "weight_decay", "weight_decay_final", "input_gain"):
         if (value := getattr(config, name)) is not None:
             as_number(flag(name), value, at_least=0)
     if config.clip_norm is not None:

@@ -36,6 +36,7 @@ def encoder_config(config: PretrainConfig) -> EncoderConfig:
         positions=config.positions,
         layer_scale=config.layer_scale,
         drop_path=config.drop_path or 0.0,
+        input_gain=config.input_gain or None,
     )
 
 

@@ -31,6 +31,7 @@ _PAPER: dict[str, Any] = {
     "positions": "sinusoidal",
     "layer_scale": 1.0,
     "drop_path": 0.0,
+    "input_gain": 0.0,
     "epochs": 200,
     "batch_size": 512,
     "lr": 1e-4,
@@ -50,6 +51,7 @@ _LAPTOP: dict[str, Any] = {
     "positions": "sinusoidal",
     "layer_scale": 1.0,
     "drop_path": 0.0,
+    "input_gain": 20.0,
     "epochs": 100,
     "batch_size": 64,
     "lr": 1e-3,
@@ -91,7 +93,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "laptop": {
         "mae": Preset(
             values=_LAPTOP | {"betas": (0.9, 0.95), "steps": 1200},
-            algorithm={"decoder_dim": 96, "decoder_depth": 2, "decoder_heads": 3, "decoder_positions": "sinusoidal"},
+            algorithm={
+                "decoder_dim": 96,
+                "decoder_depth": 2,
+                "decoder_heads": 3,
+                "decoder_positions": "sinusoidal",
+                "pixel_gain": 20.0,
+            },
         ),
         "dino": Preset(values=_LAPTOP | {"steps": 500, "batch_size": 32}, algorithm=_SMALL_HEAD | {"mean_of_pairs": True}),
         "dinov2": Preset(values=_LAPTOP | {"steps": 500, "batch_size": 32}, algorithm=_SMALL_HEAD | {"ibot_matching": True}),

@@ -1,6 +1,7 @@
 """The encoder against its NumPy twin, and laws that hold for any weights."""
 
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_without_its_code_a_patch_does_not_know_its_place():
         assert (encoder(swapped) - encoder(x)[:, order]).abs().max() > 0.01
         encoder.position_table = lambda x: torch.zeros(1, 15, PAIR.embed_dim)
         torch.testing.assert_close(encoder(swapped), encoder(x)[:, order], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [PAIR, VIDEO], ids=["pair", "video"])
+def test_with_an_input_gain_no_change_begins_as_nothing_and_change_as_so_much_more(config):
+    torch.manual_seed(0)
+    plain = VisionTransformer(config).patch_embed
+    torch.manual_seed(0)
+    keen = VisionTransformer(dataclasses.replace(config, input_gain=12.0)).patch_embed
+    still, windows = torch.full((1, *config.window_shape), 127 / 255), windows_of(config)
+    torch.testing.assert_close(keen(still), torch.zeros_like(keen(still)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(keen(windows), 12.0 * (plain(windows) - plain(still)), atol=1e-4, rtol=1e-4)
 
 
 def test_windows_of_a_batch_do_not_meet():

@@ -76,6 +76,18 @@ def test_features_that_are_all_the_same_say_nothing():
     assert np.allclose(found.chance, 0.2, atol=1e-6)
 
 
+def test_one_frame_a_class_takes_the_strength_in_the_middle():
+    y = np.tile(np.arange(5), 2)
+    config = ClassifierConfig(inverse_strengths=(0.01, 0.1, 1.0))
+    assert classify(told(y, 0.3, frames=1), y, np.arange(5), np.arange(5, 10), None, config).inverse_strength == 0.1
+
+
+def test_a_class_alone_is_all_that_can_be_said():
+    y = np.array([1, 1, 1, 1, 0, 2])
+    found = classify(told(y, 0.3), y, np.arange(4), np.arange(4, 6), np.arange(4) % 2, QUICK)
+    assert np.array_equal(found.chance, [[0, 1], [0, 1]])
+
+
 def test_arrays_hold_a_prediction_of_every_clip(tmp_path):
     clips = read_clips(write_tables(tmp_path))
     names = sorted({clip.object for clip in clips})

@@ -20,7 +20,7 @@ from simtouch.models.blocks import LAYER_NORM_EPS, Block
 from simtouch.models.positions import SinusoidalPositions
 from simtouch.models.ssl.masks_random import as_blocks_want, depth_chance, keep_lowest, patch_noise
 from simtouch.models.ssl.objective import Clock, Draws, Objective, Place
-from simtouch.models.vit import EncoderConfig, VisionTransformer, init_linear
+from simtouch.models.vit import NO_CHANGE, EncoderConfig, VisionTransformer, init_linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,9 @@ class MaeConfig:
     """Of the patches that the encoder sees."""
     normalise_patches: bool = False
     """Predict each patch less its mean, over its standard deviation."""
+    pixel_gain: float | None = None
+    """Predict pixels as (x - 127/255) times this: difference images have a few hundredths of the range, less than the steps of the
+    optimiser move the last layer. None: pixels as they are, as published."""
     decoder_dim: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 16
@@ -110,9 +113,8 @@ class MaskedAutoencoder(Objective):
         predicted, ranks, kept = self.predict(images, draws)
         target = patchify(images, self.encoder.config.patch_size)
         target = target.to(torch.promote_types(target.dtype, torch.float32))
-        if self.config.normalise_patches:
-            mean, deviation = patch_statistics(target)
-            target = (target - mean) / deviation
+        mean, deviation = self._units(target)
+        target = (target - mean) / deviation
         error = (predicted.to(target.dtype) - target).square().mean(-1)
         hidden = (ranks >= kept).to(error.dtype)
         return {"loss": (error * hidden).sum() / hidden.sum()}
@@ -124,6 +126,13 @@ class MaskedAutoencoder(Objective):
         p = self.encoder.config.patch_size
         return self.decoder(tokens, ranks, (images.shape[-2] // p, images.shape[-1] // p)), ranks, kept.shape[1]
 
+    def _units(self, patches: torch.Tensor) -> tuple[torch.Tensor | float, torch.Tensor | float]:
+        """(offset, scale) of what is predicted: pixels = offset + scale * prediction."""
+        if self.config.normalise_patches:
+            return patch_statistics(patches)
+        gain = self.config.pixel_gain
+        return (0.0, 1.0) if gain is None else (NO_CHANGE, 1 / gain)
+
     @torch.no_grad()
     def reconstruct(self, images: torch.Tensor, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
         """For pictures: windows (B, C, H, W), visible patches as they are, the others as guessed; hidden pixels, bool (B, H, W).
@@ -134,9 +143,8 @@ class MaskedAutoencoder(Objective):
         """
         predicted, ranks, kept = self.predict(images, draws)
         p, target = self.encoder.config.patch_size, patchify(images, self.encoder.config.patch_size)
-        if self.config.normalise_patches:
-            mean, deviation = patch_statistics(target)
-            predicted = predicted * deviation + mean
+        mean, deviation = self._units(target)
+        predicted = predicted * deviation + mean
         hidden = ranks >= kept
         whole = torch.where(hidden[:, :, None], predicted.to(target.dtype), target)
         grid = (images.shape[-2] // p, images.shape[-1] // p)

@@ -63,14 +63,16 @@ class Knows(nn.Module):
         return self.answer
 
 
-@pytest.mark.parametrize("normalise", [False, True])
-def test_a_decoder_that_knows_has_no_loss_and_paints_the_image(normalise: bool):
-    mae = small(normalise_patches=normalise)
+@pytest.mark.parametrize(("normalise", "gain"), [(False, None), (True, None), (False, 16.0)])
+def test_a_decoder_that_knows_has_no_loss_and_paints_the_image(normalise: bool, gain: float | None):
+    mae = small(normalise_patches=normalise, pixel_gain=gain)
     images = torch.rand(3, 6, 48, 32)
     answer = patchify(images, 8)
     if normalise:
         mean, deviation = patch_statistics(answer)
         answer = (answer - mean) / deviation
+    if gain is not None:
+        answer = (answer - 127 / 255) / (1 / gain)
     mae.decoder = Knows(answer)  # pyright: ignore[reportAttributeAccessIssue]
     draws = mae.draw(Place(seed=0, step=0, batch_size=3))
     assert mae(images, draws)["loss"] == 0
