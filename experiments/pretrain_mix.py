@@ -2,7 +2,7 @@
 
     python -m simtouch.generate --sensor gelsight_mini --recipe sparsh-pretrain --total-frames 20000 --codec jpeg95 --seed 1 \\
         --out runs/mini20k
-    python experiments/pretrain_mix.py            # about 40 minutes on two idle cores, half of it 9 pretrainings
+    python experiments/pretrain_mix.py            # about 50 minutes on two idle cores, half of it 9 pretrainings
     python experiments/pretrain_mix.py --smoke    # a minute: every arm, a few steps, few clips
 
 Arms: `real` (octopi clips), `sim` (the stream), `real+sim` (half and half), `random` (same shape, untrained), `hog` and `pixels` (no
@@ -44,7 +44,7 @@ from simtouch.models.features import encode
 from simtouch.models.load import load_encoder
 from simtouch.models.vit import VisionTransformer
 from simtouch.tacbench import baselines, measures, octopi, simulated
-from simtouch.tacbench.classifier import ClipFeatures
+from simtouch.tacbench.classifier import ClassifierConfig, ClipFeatures
 from simtouch.tacbench.octopi_tasks import OctopiConfig, octopi_arrays
 from simtouch.training.config import PretrainConfig
 from simtouch.training.feed import FeedConfig
@@ -85,6 +85,8 @@ class Config:
     """Of the folds by object."""
     probe_windows: tuple[int, int] = (3000, 1500)
     """Of the stream, to fit probes to and to test them on."""
+    strengths: tuple[float, ...] = ClassifierConfig().inverse_strengths
+    """C of the classifiers, of which inner folds choose."""
     objects: int | None = None
     """Only the first so many."""
     jobs: int = 2
@@ -116,6 +118,7 @@ def main(config: Config) -> None:
             repeats=1,
             objects=9,
             probe_windows=(160, 80),
+            strengths=(0.01,),
         )
     for folder, what in (
         (config.real, "the real clips: --real or $SIMTOUCH_REAL"),
@@ -204,7 +207,7 @@ def predict_all(config: Config, looked: Looked, trained: dict, shape) -> dict[tu
         for arm, seed, contact, early, sim in feature_sets(config, looked, trained, shape):
             repeated = arm in ("hog", "pixels") and seed != config.seeds[0]  # only the draw of clips depends on the seed
             budgets = tuple(b for b in config.budgets if b is not None or not repeated)
-            octopi_config = OctopiConfig(budgets=budgets, repeats=config.repeats, seed=seed)
+            octopi_config = OctopiConfig(budgets=budgets, repeats=config.repeats, seed=seed).with_strengths(config.strengths)
             waiting[arm, seed] = start(
                 pool, config, arm, contact, looked.clips, octopi_config, () if repeated else octopi.PROPERTIES
             )

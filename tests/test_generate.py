@@ -94,6 +94,7 @@ def test_resuming_a_whole_stream_does_nothing(stream):
     assert {p.name: p.stat().st_mtime_ns for p in stream.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     """Kill -9 in the middle of a run of several shards: at most the open shard is made again."""
     options = ("--sensor", "gelsight_mini", "--object", "sphere", "--motion", "slide", "--frames", "8", "--clips", "16")

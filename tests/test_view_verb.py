@@ -81,9 +81,9 @@ def test_the_command_line_serves_until_ctrl_c(finished):  # noqa: F811
     with subprocess.Popen(command, cwd=ROOT, env=env, **pipes) as server:
         try:
             url = server.stdout.readline().split()[0]
-            html = urllib.request.urlopen(url, timeout=20).read()
+            html = urllib.request.urlopen(url, timeout=60).read()
             server.send_signal(signal.SIGINT)
-            _, err = server.communicate(timeout=30)
+            _, err = server.communicate(timeout=60)
         finally:
             server.kill()
     assert b"<html" in html.lower()

@@ -37,6 +37,11 @@ class OctopiConfig:
     identity: ClassifierConfig = ClassifierConfig()
     properties: ClassifierConfig = ClassifierConfig(components=100, balanced=True)
 
+    def with_strengths(self, strengths: tuple[float, ...]) -> "OctopiConfig":
+        """The same with other C to choose from in both."""
+        identity, properties = (replace(c, inverse_strengths=strengths) for c in (self.identity, self.properties))
+        return replace(self, identity=identity, properties=properties)
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityPredictions:
@@ -101,15 +106,6 @@ def property_predictions(
             predicted[repeat, test] = classify(features, y, train, test, inner, config.properties).chance.argmax(1)
     labelled = np.flatnonzero(y >= 0)
     return PropertyPredictions(clips=labelled, truth=y[labelled], predicted=predicted[:, labelled])
-
-
-def fixed(config: OctopiConfig, *, identity: float, properties: float) -> OctopiConfig:
-    """The same with inverse strengths that are not chosen."""
-    return replace(
-        config,
-        identity=replace(config.identity, inverse_strengths=(identity,)),
-        properties=replace(config.properties, inverse_strengths=(properties,)),
-    )
 
 
 def _turns(y: np.ndarray) -> np.ndarray:
