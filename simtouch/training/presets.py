@@ -54,7 +54,7 @@ _LAPTOP: dict[str, Any] = {
     "input_gain": 20.0,
     "epochs": 100,
     "batch_size": 64,
-    "lr": 1e-3,
+    "lr": 3e-4,
     "lr_start": 1e-5,
     "lr_final": 1e-5,
     "warmup_epochs": 10.0,
