@@ -10,7 +10,7 @@ import torch
 
 from simtouch._checks import ArgumentError, unknown_name
 from simtouch.models.blocks import Block
-from simtouch.models.ssl.algorithms import ALGORITHMS
+from simtouch.models.ssl.algorithms import ALGORITHMS, build_objective
 from simtouch.models.ssl.objective import Objective
 from simtouch.models.vit import SIZES, EncoderConfig
 from simtouch.training.config import PretrainConfig
@@ -69,7 +69,7 @@ def build_seeded(algorithm: str, encoder: EncoderConfig, config: Any, seed: int)
     """An objective whose weights follow from the seed alone; the random state of the program stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return ALGORITHMS[algorithm].objective(encoder, config)
+        return build_objective(algorithm, encoder, config)
 
 
 def compile_blocks(objective: Objective, **options: Any) -> int:

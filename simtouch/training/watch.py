@@ -11,7 +11,7 @@ from simtouch.training.loop import Training
 from simtouch.training.monitors import Monitor
 from simtouch.training.progress import Progress
 
-_PICTURES = 4
+_PICTURES, _LOOKED_AT = 4, 32  # the first windows are often empty: shown are those with the most contrast of these
 
 
 class Watch:
@@ -55,7 +55,7 @@ class Watch:
         images = self._some_images()
         path = self._folder / f"step-{step:08d}.png"
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            save_pictures(training.objective, images, training.draws_of(len(images)), path)
+            save_pictures(training.objective, images, training.draws_of(len(images)), path, windows=_PICTURES)
         training.objective.train()
         progress.picture(path, step)
 
@@ -63,7 +63,7 @@ class Watch:
         """The same windows each time, the first of the training, not augmented."""
         if self._images is None:
             feed: Any = self._training.feed
-            batch = next(iter(loader(feed.mixture, batch_size=min(_PICTURES, len(feed.mixture)))))
+            batch = next(iter(loader(feed.mixture, batch_size=min(_LOOKED_AT, len(feed.mixture)))))
             self._images = batch.to(self._training.fabric.device).images
         return self._images
 
