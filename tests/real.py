@@ -17,6 +17,12 @@ def real_folder(name: str) -> Path:
     return folder
 
 
+def real_videos(name: str) -> Path:
+    """The same, of recordings that are videos: PyAV, an extra, decodes them."""
+    pytest.importorskip("av")
+    return real_folder(name)
+
+
 def taxim_file(name: str) -> Path:
     """A file of the `taxim` wheel's calibrations, as `gelsight/dataPack.npz`; the package itself is never imported."""
     found = importlib.util.find_spec("taxim")

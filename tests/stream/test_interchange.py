@@ -10,7 +10,7 @@ import pytest
 from simtouch._checks import MissingExtraError, SimtouchError
 from simtouch.stream.images import encode_image
 from simtouch.stream.interchange import clip_list, open_images, open_video
-from tests.real import real_folder
+from tests.real import real_folder, real_videos
 
 
 def picture(seed, shape=(24, 32)):
@@ -215,8 +215,7 @@ def test_without_pyav_the_line_to_install_it_is_said(tmp_path, monkeypatch):
 def test_real_clips_have_the_frames_that_their_table_counts():
     """67 objects on a GelSight Mini: every clip's number of frames, and pixels as OpenCV decodes them."""
     cv2 = pytest.importorskip("cv2")
-    pytest.importorskip("av")
-    folder = real_folder("octopi_gsmini")
+    folder = real_videos("octopi_gsmini")
     with (folder / "clips.csv").open() as file:
         counts = {row["file"].split("/")[1].removesuffix(".mov"): int(row["decoded_frames"]) for row in csv.DictReader(file)}
     clips = open_video(folder / "clips", background="first", sensor_type="gelsight_mini")

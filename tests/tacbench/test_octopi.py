@@ -3,7 +3,7 @@ import pytest
 
 from simtouch._checks import ArgumentError, SimtouchError
 from simtouch.tacbench import octopi
-from tests.real import real_folder
+from tests.real import real_folder, real_videos
 from tests.tacbench.octopi_folder import write_tables
 
 
@@ -119,8 +119,7 @@ def test_the_real_set_is_the_one_that_the_protocol_is_for():
 
 
 def test_a_real_clip_decodes_at_the_frames_of_the_tables():
-    pytest.importorskip("av")
-    clip = octopi.read_clips(real_folder("octopi_gsmini"))[0]
+    clip = octopi.read_clips(real_videos("octopi_gsmini"))[0]
     found = octopi.read_frames(clip)
     assert found.early.shape == (240, 320, 3)
     assert found.contact.shape == (len(clip.contact), 240, 320, 3)

@@ -10,7 +10,7 @@ from simtouch._checks import SimtouchError
 from simtouch.sensors import DIGIT, GELSIGHT_MINI
 from simtouch.sensors.sensor_file import sensor_to_dict
 from simtouch.stream.images import encode_image
-from tests.real import real_folder
+from tests.real import real_videos
 from tests.training.small_streams import small_stream
 
 torch = pytest.importorskip("torch")
@@ -176,7 +176,7 @@ def test_folders_that_cannot_be_used_are_named(tmp_path, made):
 
 
 def test_real_clips_show_contact_against_their_first_frame():
-    folder = real_folder("octopi_gsmini")
+    folder = real_videos("octopi_gsmini")
     config = FeedConfig(data=(folder,), image_size=(128, 96), augment=False)
     feed = Feed(config, "pair", batch_size=16)
     assert 20_000 < len(feed.mixture) < 33_895

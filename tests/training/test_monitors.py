@@ -7,7 +7,7 @@ import pytest
 
 from simtouch._checks import SimtouchError
 from simtouch.stream.splits import split_of
-from tests.real import real_folder
+from tests.real import real_videos
 from tests.training.small_streams import small_stream
 
 torch = pytest.importorskip("torch")
@@ -149,7 +149,7 @@ def test_at_least_two_windows_are_wanted(config):
 
 
 def test_real_recordings_without_labels_give_the_rank_alone():
-    folder = real_folder("octopi_gsmini")
+    folder = real_videos("octopi_gsmini")
     monitor = Monitor(FeedConfig(data=(folder,), image_size=SHAPE.image_size), "pair", windows=32)
     found = monitor(random_encoder())
     assert set(found) == {"feature_rank", "feature_std", "collapsed"}
