@@ -2,8 +2,8 @@
 
     python -m simtouch.generate --sensor digit --recipe sparsh-pretrain --total-frames 20000 --codec jpeg95 --out runs/digit20k
     python experiments/pretrain_each.py --data runs/digit20k                 # five pretrainings of at most 10 minutes, and the probes
-    python experiments/pretrain_each.py --data runs/digit20k --attentive     # with attentive probes as well
-    python experiments/pretrain_each.py --data runs/digit20k --smoke         # a minute: a few steps of each
+    python experiments/pretrain_each.py --data runs/digit20k --probe-data runs/trials     # probes on another stream
+    python experiments/pretrain_each.py --data runs/digit20k --smoke         # a minute: a few steps of each; --attentive: those probes too
 
 Pretraining sees the clips of the split `train`, without labels. Probes are fitted to some of these clips with labels (--budgets, shares
 of the clips), their strength by cross-validation over them, and scored on the clips of `val` and `test`:
@@ -14,7 +14,8 @@ of the clips), their strength by cross-validation over them, and scored on the c
 A probe seed draws the labelled clips, half of their windows and the weights of the random encoder, which has the same shape. Gains are
 relative to it, in pairs of equal clips and windows; positive is better for both. Intervals are 95 % bootstraps over test clips, the three
 seeds drawn together. `pixels` (statistics of a coarse grid, no network) and `constant` (the mean force; all slips) are the other
-floors. `mean` is the mean over patches, `mean_std` that and the standard deviation over patches. Writes result.json and table.md.
+floors. `mean` is the mean over patches, `mean_std` that and the standard deviation over patches. Writes result.json and table.md, with
+--probe-data under names that end in that of its folder.
 """
 
 import json
@@ -52,6 +53,8 @@ _TRIAL_STEPS, _BATCH = 6, 128
 class Config:
     data: Path = Path("runs/digit20k")
     """A simulated stream."""
+    probe_data: Path | None = None
+    """Another one, of the same sensor, that probes read; by default the same."""
     algorithms: tuple[AlgorithmName, ...] = ("mae", "dino", "dinov2", "ijepa", "vjepa")
     minutes: float | None = None
     """Of each pretraining, by the speed of a short trial; by default the steps of the preset."""
@@ -88,18 +91,11 @@ Predictions = dict[tuple[str, str, float], dict[str, list[np.ndarray]]]
 
 def main(config: Config) -> None:
     if config.smoke:
-        config = replace(
-            config,
-            steps=3,
-            minutes=None,
-            probe_seeds=(0, 1),
-            budgets=(0.1, 1.0),
-            windows=(240, 120),
-            epochs=2,
-            out=config.out / "smoke",
-        )
-    if not config.data.is_dir():
-        raise ArgumentError(f"there is no `{config.data}`: make it with the first line at the top of this file, or name --data.")
+        few = {"steps": 3, "minutes": None, "probe_seeds": (0, 1), "budgets": (0.1, 1.0), "windows": (240, 120), "epochs": 2}
+        config = replace(config, **few, out=config.out / "smoke")
+    for folder in (config.data, config.probe_data or config.data):
+        if not folder.is_dir():
+            raise ArgumentError(f"there is no `{folder}`: make it with the first line at the top of this file, or name --data.")
     begun, runs, windows, predictions, facts = time.monotonic(), {}, {}, {}, {}
     for algorithm in config.algorithms:
         runs[algorithm] = pretrained(config, algorithm)
@@ -108,7 +104,7 @@ def main(config: Config) -> None:
         kind = "video" if encoder.config.num_frames > 1 else "pair"
         if kind not in windows:
             spec = FeedConfig(image_size=encoder.config.image_size).window_spec(kind)
-            windows[kind] = read_windows(config.data, spec, train=config.windows[0], test=config.windows[1])
+            windows[kind] = read_windows(config.probe_data or config.data, spec, train=config.windows[0], test=config.windows[1])
             baselines(config, windows[kind], predictions, kind)
         of = windows[kind]
         probe(config, of, algorithm, [encoder] * len(config.probe_seeds), predictions, facts)
@@ -135,16 +131,19 @@ def pretrained(config: Config, algorithm: AlgorithmName) -> dict:
         shutil.rmtree(trial)
         steps = max(1, int(60 * config.minutes * _TRIAL_STEPS / speed["seconds"]))
     result = pretrain(replace(wanted, steps=steps))
-    losses = [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
-    tenth = max(1, len(losses) // 10)
-    told = {
-        "loss_start": float(np.mean(losses[: min(5, tenth)])),
-        "loss_end": float(np.mean(losses[-tenth:])),
-        "losses": losses[::tenth],
-    }
+    told = course([json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()])
     kept = ("steps", "windows_seen", "seconds", "images_per_s", "config", "algorithm", "encoder", "monitors")
     print(f"{algorithm}: loss {told['loss_start']:.4g} to {told['loss_end']:.4g}, {result['seconds']} s", flush=True)
     return told | {name: result.get(name) for name in kept}
+
+
+def course(log: list[dict]) -> dict:
+    """How the loss went; DINO's own is the cross-entropy, of which the teacher's entropy, which may rise, cannot be learned."""
+    own = [line["loss"] - (0 if "dino" in line else line.get("teacher_entropy", 0)) for line in log]
+    tenth = max(1, len(log) // 10)
+    told = {"loss": [line["loss"] for line in log], "learnable": own}
+    ends = {f"{k}_start": float(np.mean(v[: min(5, tenth)])) for k, v in told.items()}
+    return ends | {f"{k}_end": float(np.mean(v[-tenth:])) for k, v in told.items()} | {"losses": told["loss"][::tenth]}
 
 
 def random_name(config: EncoderConfig) -> str:
@@ -225,9 +224,10 @@ def report(config: Config, windows: dict, predictions: Predictions, facts: dict,
     }
     tested = {kind: what_is_tested(of) for kind, of in windows.items()}
     told |= {"seconds": round(seconds, 1), "tested": tested, "features": facts, "runs": runs, "means": means, "rows": rows}
-    (config.out / "result.json").write_text(json.dumps(told, indent=1) + "\n")
-    (config.out / "table.md").write_text(page)
-    print(f"{page}\n{round(seconds)} s; tested on {tested}\nwrote {config.out}/result.json, table.md")
+    suffix = f"-{config.probe_data.name}" if config.probe_data else ""
+    (config.out / f"result{suffix}.json").write_text(json.dumps(told, indent=1) + "\n")
+    (config.out / f"table{suffix}.md").write_text(page)
+    print(f"{page}\n{round(seconds)} s; tested on {tested}\nwrote {config.out}/result{suffix}.json, table{suffix}.md")
 
 
 def what_is_tested(windows: SimulatedWindows) -> dict:
@@ -275,7 +275,8 @@ def table(runs: dict, facts: dict, means: list[dict]) -> str:
     lines = ["| arm | steps | minutes | loss | rank | random rank |", "|---|---|---|---|---|---|"]
     rank = lambda arm: f"{np.mean([f['feature_rank'] for f in facts[arm]]):.1f}"  # noqa: E731
     for arm, run in runs.items():
-        loss = f"{run['loss_start']:.4g} to {run['loss_end']:.4g}"
+        loss, own = (f"{run[f'{k}_start']:.4g} to {run[f'{k}_end']:.4g}" for k in ("loss", "learnable"))
+        loss += "" if own == loss else f" ({own})"
         collapsed = " collapsed" if facts[arm][0]["collapsed"] else ""
         minutes = f"{run['seconds'] / 60:.1f}"
         lines.append(f"| {arm} | {run['steps']} | {minutes} | {loss} | {rank(arm)}{collapsed} | {rank(run['random'])} |")

@@ -76,7 +76,7 @@ class Config:
     sim: Path = Path("runs/mini20k")
     """A stream of the same sensor."""
     algorithm: Literal["mae", "dino", "dinov2", "ijepa", "vjepa"] = "mae"
-    steps: int = 400
+    steps: int = 300
     """Of each pretraining."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of pretraining, of the random encoder and of the clips that a budget takes."""
