@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simtouch import indenters
@@ -58,11 +58,13 @@ def test_ball_is_the_closed_form():
 
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
+@example(seed=371087031)
 def test_turning_a_ball_changes_nothing(seed):
+    """To 50 nm: at the steep rim the rounding of single precision grows, 12 nm in this example."""
     turn = p.from_rotvec(np.random.default_rng(seed).normal(size=3))
     ball = indenters.sphere(radius_m=3e-3)
     np.testing.assert_allclose(
-        ball.underside_m(p.pose((0, 0, 3e-3), turn), GRID), ball.underside_m(p.pose((0, 0, 3e-3)), GRID), atol=1e-8
+        ball.underside_m(p.pose((0, 0, 3e-3), turn), GRID), ball.underside_m(p.pose((0, 0, 3e-3)), GRID), atol=5e-8
     )
 
 
