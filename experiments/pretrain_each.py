@@ -65,7 +65,7 @@ class Config:
     probe_seeds: tuple[int, ...] = (0, 1, 2)
     budgets: tuple[float, ...] = (0.01, 0.1, 1.0)
     """Shares of the clips of `train` that have labels."""
-    windows: tuple[int, int] = (6000, 3000)
+    windows: tuple[int, int] = (4000, 2000)
     """Of clips to fit to and of clips to score."""
     attentive: bool = False
     """Attentive probes too, at the largest budget."""
