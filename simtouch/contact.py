@@ -10,15 +10,13 @@ from simtouch.frame import TactileFrame
 from simtouch.gel.lift import Lift, touched_pixels
 from simtouch.gel.markers import marker_flow
 from simtouch.gel.slip import slip_ratio, slip_state
-from simtouch.gel.surface import GelSurface, centre_of_pressure, torsion, wrench
+from simtouch.gel.surface import AWAY_M, GelSurface, centre_of_pressure, torsion, wrench
 from simtouch.geometry.dome import dome_height_m
 from simtouch.geometry.gap_map import Indenter
 from simtouch.geometry.surface_motion import surface_motion
 from simtouch.optics import Renderer
 from simtouch.sensors.spec import SensorSpec
 
-AWAY_M = -1.0
-"""Overlap where there is no indenter above a cell; any large negative length does."""
 DEEPEST = 0.8
 """Share of the gel's thickness; beyond it no linear layer means anything."""
 _NOT_SEEN = np.zeros((0, 0, 3), np.uint8)
@@ -50,10 +48,15 @@ class Approach:
     def cells(self) -> np.ndarray:
         """The overlap over the cells [m], (h, w): the mean of the four pixels around a cell's centre."""
         low, high = slice(self.ratio // 2 - 1, None, self.ratio), slice(self.ratio // 2, None, self.ratio)
-        around = np.stack([self.over[rows, cols] for rows in (low, high) for cols in (low, high)])
+        corners = [self.over[rows, cols] for rows in (low, high) for cols in (low, high)]
+        total = corners[0] + corners[1]
+        total += corners[2]
+        total += corners[3]
+        if total.min() > -np.inf:
+            total *= np.float32(0.25)
+            return total
+        around = np.stack(corners)
         there = around > -np.inf
-        if there.all():
-            return around.sum(0) * np.float32(0.25)
         count = there.sum(0, dtype=np.float32)  # half of the four decide where a body ends
         np.copyto(around, 0, where=~there)
         return np.where(count >= 2, around.sum(0) / np.maximum(count, 1), np.float32(AWAY_M))
@@ -159,8 +162,8 @@ class Contact:
             friction=self._spec.gel.friction,
             slip_state=slip_state(contact, surface.slides),
             slip_ratio=slip_ratio(contact, surface.slides),
-            contact_area_m2=float(contact.sum()) * self._cells.spacing_m**2,
-            leaves_view=_on_the_rim(contact),
+            contact_area_m2=float(np.count_nonzero(contact)) * self._cells.spacing_m**2,
+            leaves_view=_on_the_rim(surface.where, contact.shape),
             indent_depth_m=max(0.0, approach.most_m),
             markers_px=markers,
             flow_px=flow,
@@ -190,6 +193,6 @@ class Contact:
         return ImageSurface(height_m=height, touched=touched, motion_m=displacement if self._spec.markers else None)
 
 
-def _on_the_rim(contact: np.ndarray) -> bool:
-    """Whether a mask (h, w) reaches the first or last row or column."""
-    return bool(contact[[0, -1]].any() or contact[:, [0, -1]].any())
+def _on_the_rim(where: tuple[slice, slice], shape: tuple[int, int]) -> bool:
+    """Whether a rectangle that holds something reaches the first or last row or column of a grid."""
+    return any(s.stop > 0 and (s.start == 0 or s.stop == n) for s, n in zip(where, shape, strict=True))

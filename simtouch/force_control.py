@@ -1,6 +1,7 @@
 """How far to lower an indenter for a wanted normal force: false position on a force that grows with depth, for a batch at once.
 
-A contact that was pressed before begins where the last press ended, by a power of the depth: F' = F (d' / d)^n. Secants go on from
+A gel that solves for a load tells the depth itself (`GelModel.lowering_m`). Of others, and where that fails, a
+contact that was pressed before begins where the last press ended, by a power of the depth: F' = F (d' / d)^n. Secants go on from
 there, three looks in all; what they leave open, and a first press, is bracketed from the surface down.
 """
 
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simtouch._checks import ArgumentError
-from simtouch.contact import AWAY_M, DEEPEST, Approach
-from simtouch.gel.surface import GelModel
+from simtouch.contact import DEEPEST, Approach
+from simtouch.gel.surface import AWAY_M, GelModel
 
 _CLEAR_M = 1e-6  # how far off the gel a press without force stays
 _FIRST_REACH = 0.05  # share of the gel's thickness at which the search for a force begins
@@ -68,7 +69,10 @@ def lowering_for_force(
         lowered = cells + np.where(np.isnan(lowering), 0, lowering).astype(np.float32)[:, None, None]
         return gel.normal_force_n(np.where(away, np.float32(AWAY_M), lowered), dt_s) - normal_force_n
 
-    roots = _secants(excess, touch, deepest, normal_force_n, last)
+    roots = gel.lowering_m(cells, normal_force_n, dt_s)
+    roots = np.where((roots > touch) & (roots < deepest), roots, np.nan)
+    if (open_ := wanted & np.isnan(roots)).any():
+        roots = np.where(open_, _secants(excess, touch, deepest, np.where(open_, normal_force_n, np.nan), last), roots)
     if (new := wanted & np.isnan(roots)).any():
         low, high = _bracket(excess, touch, deepest, np.where(new, normal_force_n, 0), _FIRST_REACH * thickness_m)
         roots = np.where(new, find_roots(excess, low, high, _TOLERANCE * normal_force_n, new), roots)

@@ -82,4 +82,7 @@ class TactileFrame:
     @classmethod
     def stack(cls, frames: "list[TactileFrame]") -> "TactileFrame":
         """Frames of B independent contacts as one frame whose arrays have a leading B."""
-        return cls(**{f.name: np.stack([getattr(frame, f.name) for frame in frames]) for f in fields(cls)})
+        return cls(**{name: np.array([getattr(frame, name) for frame in frames]) for name in _NAMES})
+
+
+_NAMES = [f.name for f in fields(TactileFrame)]

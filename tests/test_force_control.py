@@ -21,6 +21,9 @@ class Springs:
         self.deepest_m, self.looks = max(self.deepest_m, float(depth.max())), self.looks + 1
         return STIFFNESS_N_M * 1e-3 * (np.maximum(depth.astype(float), 0) / 1e-3) ** self.power
 
+    def lowering_m(self, overlap_m, normal_force_n, dt_s):
+        return np.full(len(overlap_m), np.nan)
+
 
 def approaches(*above_m):
     return [Approach(np.eye(4), np.full((8, 8), -above, np.float32), 4) for above in above_m]

@@ -1,14 +1,4 @@
-"""Hold force: press a sensor onto a ball in a shaky hand, as hard as asked, by touch alone.
-
-The hand drifts up, down and sideways; the sensor moves along z only. Kinematic: nothing but the gel gives way. Sideways
-drift shears the gel, so the same force looks different every time.
-
-Action       Box(-1, 1, (1,))  motion of the sensor towards the ball, in units of `max_step_m`
-Observation  Dict              `tactile`: tactile image, RGB uint8, shape (H, W, 3);
-                               `target_force_n`: normal force to hold [N], shape (1,)
-Reward       float             the sum of `info["reward_terms"]`
-Terminated   bool              touch is lost by `max_gap_m`, or the ball sinks in past `max_indent_depth_m`
-"""
+"""Hold force: press a sensor onto a ball in a shaky hand, as hard as asked, by touch alone. `HoldForceEnv` is the environment's page."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -42,12 +32,41 @@ class HoldForceConfig:
 
 
 class HoldForceEnv(gym.Env):
-    """Hold a normal force against a drifting ball.
+    """A sensor presses on a ball in a shaky hand, as hard as it is asked to.
 
-    Args:
-        sensor: Name of a sensor or a SensorSpec.
-        config: Sizes of the task.
-        render_mode: None or "rgb_array" (the tactile image).
+    ## Description
+    The hand drifts up, down and sideways; the sensor moves along z only. Kinematic: nothing but the gel gives way. Sideways drift shears
+    the gel, so the same force looks different every time.
+
+    ## Action Space
+    `Box(-1, 1, (1,), float32)`
+
+    | Num | Action | Min | Max | Name | Joint | Unit |
+    |---|---|---|---|---|---|---|
+    | 0 | motion of the sensor towards the ball | -1 | 1 | sensor_z | none (kinematic) | `max_step_m`, 60 um |
+
+    ## Observation Space
+    | Key | Num | Observation | Min | Max | Unit |
+    |---|---|---|---|---|---|
+    | tactile | (H, W, 3) | tactile image, RGB | 0 | 255 | uint8 |
+    | target_force_n | 0 | normal force to hold | 0.5 | 2.5 | N |
+
+    ## Rewards
+    The sum of `info["reward_terms"]`: `error` minus the relative error (at most 2), `held` 1 within tolerance, `effort` -0.05 times the
+    action squared, `over` -10 where touch is lost or too deep.
+
+    ## Starting State
+    A light touch, the ball a little off the middle; `reset(options={"target_force_n": 1.0})` sets the target.
+
+    ## Episode End
+    Terminated: touch is lost by `max_gap_m`, or the ball sinks in past `max_indent_depth_m`. Truncated: 200 steps. It does not end at
+    success: the task is to hold, and `is_success` says whether the last 20 steps were within tolerance.
+
+    ## Arguments
+    `sensor`: name of a sensor or a SensorSpec; `config`: sizes of the task; `render_mode`: None or rgb_array (the tactile image).
+
+    ## Version History
+    * v0: first version.
     """
 
     metadata: ClassVar = {"render_modes": ["rgb_array"], "render_fps": 60}
@@ -93,6 +112,11 @@ class HoldForceEnv(gym.Env):
         """The tactile image, RGB uint8, shape (H, W, 3)."""
         return self._frame.image if self.render_mode == "rgb_array" else None
 
+    @property
+    def missing_share(self) -> float:
+        """Of the target force; negative where it is exceeded."""
+        return 1.0 - float(self._frame.normal_force_n) / self._target_n
+
     def _drifted(self) -> np.ndarray:
         """One step of an Ornstein-Uhlenbeck walk, which forgets in `tremor_time_s` and stays within 3 deviations."""
         keep = np.exp(-1.0 / (self._touch.spec.camera.fps * self.config.tremor_time_s))
@@ -115,3 +139,19 @@ class HoldForceEnv(gym.Env):
             "slip_ratio": float(self._frame.slip_ratio),
             "is_success": self._held_steps >= self.config.hold_steps,
         }
+
+
+class HoldForceExpert:
+    """Presses on by the share of the target that is missing: what the sensor would tell of the force, and nothing else."""
+
+    _GAIN = 5.0
+
+    def __init__(self, env):
+        self._env: HoldForceEnv = env.unwrapped
+
+    def reset(self) -> None:
+        """After the environment's own reset."""
+
+    def act(self) -> np.ndarray:
+        """The next action, (1,)."""
+        return np.clip([self._GAIN * self._env.missing_share], -1.0, 1.0)

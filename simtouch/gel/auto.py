@@ -37,6 +37,16 @@ class AutoSolver:
         few = np.array([np.count_nonzero(d > -self._margin) <= FEW_TO_PRESS for d in overlap])
         return _split(few, self._dense.press, self._fft.press, overlap, start)
 
+    def carry(self, overlap: np.ndarray, start: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `DenseSolver.carry`; contacts of many cells are left to a search."""
+        few = np.array([self._is_single and np.count_nonzero(p) <= FEW_TO_SLIDE for p in start])
+        if few.all():
+            return self._dense.carry(overlap, start, load)
+        pressure, lowering = np.zeros_like(start), np.full(len(load), np.nan, np.float32)
+        if few.any():
+            pressure[few], lowering[few] = self._dense.carry(overlap[few], start[few], load[few])
+        return pressure, lowering
+
     def slide(
         self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -122,18 +122,34 @@ class Compliance:
 
     def fields(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
         """All of (1) and (2) at once: u_x, u_y, and w by pressure and by shear apart, (4, h, w)."""
-        loads = np.concatenate([pressure[None], shear])
-        rows, cols = (np.flatnonzero(loads.any(axes)) for axes in ((0, 2), (0, 1)))
-        if not rows.size:
-            return np.zeros((4, *self.shape), self.dtype)
-        height, width = (_torus_size(n, on[0], on[-1]) for n, on in zip(self.shape, (rows, cols), strict=True))
-        return self._torus((height, width))._answer(loads[:, rows[0] : rows[-1] + 1], rows[0])
+        return self.fields_of_each(pressure[None], shear[None])[0]
+
+    def fields_of_each(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
+        """`fields` of B contacts, (B, h, w) and (B, 2, h, w): (B, 4, h, w). Those on equal tori are transformed together."""
+        loads = np.concatenate([pressure[:, None], shear], 1)
+        alike: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+        for b, on in enumerate(loads.any(1)):
+            rows, cols = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
+            if rows.size:
+                size = tuple(_torus_size(n, on[0], on[-1]) for n, on in zip(self.shape, (rows, cols), strict=True))
+                alike.setdefault(size, []).append((b, rows[0], rows[-1] + 1))
+        out = np.zeros((len(loads), 4, *self.shape), self.dtype)
+        for size, contacts in alike.items():
+            which, firsts, ends = (list(numbers) for numbers in zip(*contacts, strict=True))
+            first = min(firsts)
+            these = loads if len(which) == len(loads) else loads[which]
+            answer = self._torus(size)._answer(these[:, :, first : max(ends)], first)
+            if len(which) == len(loads):
+                return answer
+            out[which] = answer
+        return out
 
     def _answer(self, loads: np.ndarray, first: int) -> np.ndarray:
-        """`fields` by p, tau_x and tau_y on some rows, the first of which is row `first` of the grid."""
-        p, x, y = self._spectrum(loads, first)
-        out, part = np.empty((4, *p.shape), p.dtype), np.empty_like(p)
-        u_x, u_y, by_pressure, by_shear = out
+        """`fields_of_each` by p, tau_x and tau_y (B, 3, rows, w) on some rows, the first of which is row `first` of the grid."""
+        spectrum = self._spectrum(loads, first)
+        p, x, y = (spectrum[:, c] for c in range(3))
+        out, part = np.empty((len(loads), 4, *spectrum.shape[2:]), spectrum.dtype), np.empty_like(p)
+        u_x, u_y, by_pressure, by_shear = (out[:, c] for c in range(4))
         np.multiply(self.zz, p, out=by_pressure)
         p *= 1j
         for total, terms in (

@@ -8,7 +8,7 @@ number of threads. How the whole surface answers is left to transforms: they are
 import numpy as np
 
 from simtouch._taichi import ensure_runtime
-from simtouch.gel import dense_press, dense_slide
+from simtouch.gel import dense_load, dense_press, dense_slide
 from simtouch.gel.compliance import Compliance
 from simtouch.gel.dense_cells import TABLES, TILE, ints_of
 from simtouch.gel.fft import FftSolver
@@ -36,6 +36,23 @@ class DenseSolver:
         settings, floats = (self._margin, self._rise, self._tolerance), dense_press.floats_of(*self._shape)
         return self._run(dense_press._press, (), settings, floats, (overlap, start), slice(1, 2))[:, 0]
 
+    def carry(self, overlap: np.ndarray, start: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pressure and lowering that carry a load: (1) of `dense_load.py`.
+
+        Args:
+            overlap: d [mm], (B, h, w), of an indenter that is not lowered yet.
+            start: Pressure to start from [MPa], (B, h, w); without any the lowering is NaN.
+            load: Sum of the pressures [MPa], (B,), > 0.
+
+        Returns:
+            Pressure [MPa], (B, h, w), and lowering [mm], (B,), NaN where none was found.
+        """
+        lowering, loads = np.empty(len(load), np.float32), load.astype(np.float32)
+        settings, floats = (self._rise, self._tolerance), dense_load.floats_of(*self._shape)
+        given = (overlap, start)
+        pressure = self._run(dense_load._carry, (), settings, floats, given, slice(1, 2), beside=(loads,), results=(lowering,))
+        return pressure[:, 0], lowering
+
     def slide(
         self, target: np.ndarray, pressure: np.ndarray, limit: np.ndarray, start: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,9 +66,21 @@ class DenseSolver:
         return self._transforms.fields(pressure, shear)
 
     def _run(
-        self, kernel, tables, settings: tuple[float, ...], floats: int, given: tuple[np.ndarray, ...], kept: slice
+        self,
+        kernel,
+        tables,
+        settings: tuple[float, ...],
+        floats: int,
+        given: tuple[np.ndarray, ...],
+        kept: slice,
+        *,
+        beside=(),
+        results=(),
     ) -> np.ndarray:
-        """Lay the given maps one after the other, launch with further tables, and return the kept maps, (B, K, h, w)."""
+        """Lay the given maps one after the other, launch with further tables, and return the kept maps, (B, K, h, w).
+
+        `beside` and `results` are arrays of one number a contact, read and written.
+        """
         ensure_runtime()
         (h, w), contacts = self._shape, len(given[0])
         out = np.empty((contacts, kept.stop - kept.start, h, w), np.float32)
@@ -64,7 +93,8 @@ class DenseSolver:
                 flat = fields[these].reshape(count, -1)
                 begin, end = end, end + flat.shape[1]
                 maps[:, begin:end] = flat
-            kernel(self._tables, *tables, count, h, w, *settings, ints, work)
+            numbers, found = ([one[these] for one in several] for several in (beside, results))
+            kernel(self._tables, *tables, *numbers, count, h, w, *settings, ints, work, *found)
             out[these] = maps[:, kept.start * h * w : kept.stop * h * w].reshape(count, -1, h, w)
         return out
 

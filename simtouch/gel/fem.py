@@ -103,6 +103,10 @@ class FemGel:
             self._trials[index] = self._move(start, overlap[index], motion[index], friction)[0]
         return np.array([self._force_n(trial) for trial in self._trials if trial is not None])
 
+    def lowering_m(self, overlap_m: np.ndarray, normal_force_n: np.ndarray, dt_s: float) -> np.ndarray:
+        """See `GelModel.lowering_m`; left to a search."""
+        return np.full(len(overlap_m), np.nan)
+
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`; without friction."""
         h, w = self._rest.shape

@@ -49,7 +49,7 @@ class FftSolver:
 
     def fields(self, pressure: np.ndarray, shear: np.ndarray) -> np.ndarray:
         """See `ContactSolver.fields`."""
-        return np.stack([self._compliance.fields(p, tau) for p, tau in zip(pressure, shear, strict=True)])
+        return self._compliance.fields_of_each(pressure, shear)
 
     def _press(self, d: np.ndarray, start: np.ndarray) -> np.ndarray:
         """One contact: solved where gel and indenter may meet, then checked on the whole grid."""

@@ -23,7 +23,7 @@ from simtouch.gel.dense import DenseSolver
 from simtouch.gel.fft import FftSolver
 from simtouch.gel.solver import ContactSolver
 from simtouch.gel.stick_slip import RateFriction
-from simtouch.gel.surface import GelSurface, rectangle_around
+from simtouch.gel.surface import AWAY_M, GelSurface, rectangle_around
 from simtouch.gel.viscous import MaxwellMemory
 from simtouch.sensors.spec import SensorSpec
 
@@ -87,6 +87,7 @@ class LayerGel:
         self._pressure, self._shear = np.zeros(shape, dtype), np.zeros(plane, dtype)
         self._target, self._sink_by_shear = np.zeros(plane, dtype), np.zeros(shape, dtype)
         self._slip_speed = np.zeros(shape, dtype)
+        self._carried: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._memory.reset()
 
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
@@ -96,8 +97,8 @@ class LayerGel:
         recall = self._memory.recall(dt_s)
         d, stick = _plus(d, recall.sink), _plus(target, recall.drag)
         pressure, shear, by_shear = self._pressure, self._shear, self._sink_by_shear
-        for _ in range(max(1, self.config.coupling_sweeps)):
-            pressure = self._solver.press(d - by_shear, pressure)
+        for sweep in range(max(1, self.config.coupling_sweeps)):
+            pressure = self._press(d - by_shear, pressure, by_load=sweep == 0)
             elastic = _minus(pressure, recall.normal)
             shear, slides = self._slide(stick, elastic if self._coupled else np.zeros_like(elastic), pressure, shear)
             drawn = _minus(shear, recall.shear)
@@ -122,6 +123,35 @@ class LayerGel:
         np.copyto(self._target[where], target[where], where=touched[where][:, None] & ~loose)
         np.subtract(target[where], moved[where], out=slip[where], where=loose)
         return slip
+
+    def lowering_m(self, overlap_m: np.ndarray, normal_force_n: np.ndarray, dt_s: float) -> np.ndarray:
+        """See `GelModel.lowering_m`; the pressure that goes with it is kept for the step to that place."""
+        nowhere = np.full(self.batch, np.nan)
+        if not hasattr(self._solver, "carry") or not self._pressure.any():
+            return nowhere
+        recall, overlap = self._memory.recall(dt_s), self._overlap(overlap_m)
+        load = normal_force_n / (_PA * self._cell_area * float(recall.gain))
+        pressed = normal_force_n > 0
+        pressure, lowering = self._solver.carry(
+            _plus(overlap - self._sink_by_shear, recall.sink), self._pressure, np.where(pressed, load, 1.0)
+        )
+        lowering = np.where(pressed, lowering.astype(float) / _MM, nowhere)
+        # Where the step will find the indenter, to the bit.
+        lowered = lower_cells(overlap_m, np.nan_to_num(lowering)) * overlap.dtype.type(_MM)
+        self._carried = _plus(lowered - self._sink_by_shear, recall.sink), pressure, ~np.isnan(lowering)
+        return lowering
+
+    def _press(self, d: np.ndarray, start: np.ndarray, *, by_load: bool) -> np.ndarray:
+        """Pressure for an overlap; that of the last `lowering_m` where that led to the same overlap."""
+        carried, self._carried = self._carried, None
+        if carried is None or not by_load:
+            return self._solver.press(d, start)
+        known = carried[2] & (carried[0] == d).all((1, 2))
+        if known.all():
+            return carried[1]
+        pressure = carried[1].copy()
+        pressure[~known] = self._solver.press(d[~known], start[~known])
+        return pressure
 
     def normal_force_n(self, overlap_m: np.ndarray, dt_s: float) -> np.ndarray:
         """See `GelModel.normal_force_n`."""
@@ -165,6 +195,11 @@ class LayerGel:
         if self._rate is not None:
             return self._rate.slide(self._solver, target, elastic, pressure, start, self._slip_speed)
         return self._solver.slide(target, elastic, pressure * pressure.dtype.type(self._friction), start)
+
+
+def lower_cells(overlap_m: np.ndarray, by_m: np.ndarray) -> np.ndarray:
+    """Overlaps (B, h, w) of indenters that go down by `by_m` [m], (B,); where there is no indenter there is still none."""
+    return np.where(overlap_m > AWAY_M, overlap_m + by_m.astype(np.float32)[:, None, None], overlap_m)
 
 
 def compliance_of(spec: SensorSpec, dtype=np.float32, *, youngs_modulus_pa: float | None = None) -> Compliance:

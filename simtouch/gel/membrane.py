@@ -58,6 +58,10 @@ class MembraneGel:
         """See `GelModel.normal_force_n`: the sum of (2)."""
         return np.array([self.fresh_force_n(one) for one in overlap_m])
 
+    def lowering_m(self, overlap_m: np.ndarray, normal_force_n: np.ndarray, dt_s: float) -> np.ndarray:
+        """See `GelModel.lowering_m`; left to a search."""
+        return np.full(len(overlap_m), np.nan)
+
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`: springs remember nothing."""
         return float(np.maximum(overlap_m, 0).sum(dtype=np.float64)) * self._stiffness_pa_m * self._cell_area

@@ -12,8 +12,8 @@ SLIP_FROM = 0.95
 
 def slip_ratio(contact_mask: np.ndarray, slides: np.ndarray) -> float:
     """Share of the touched cells that slide, in [0, 1]; 0 without contact."""
-    touched = int(contact_mask.sum())
-    return float((contact_mask & slides).sum()) / touched if touched else 0.0
+    touched = np.count_nonzero(contact_mask)
+    return float(np.count_nonzero(contact_mask & slides)) / touched if touched else 0.0
 
 
 def slip_state(contact_mask: np.ndarray, slides: np.ndarray) -> str:

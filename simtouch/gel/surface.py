@@ -4,12 +4,16 @@ Everything here is SI, on the gel grid (h, w), in the gel frame. A model advance
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from simtouch.geometry.gap_map import Grid
 from simtouch.sensors.spec import SensorSpec
+
+AWAY_M = -1.0
+"""Overlap where there is no indenter above a cell; any large negative length does."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,10 +33,15 @@ class GelSurface:
     follows_indenter: bool = True
     """Whether the touched surface takes the indenter's shape between the cells too; a blurred map does not."""
 
-    @property
+    @cached_property
     def contact_mask(self) -> np.ndarray:
         """Touched cells, bool, (B, h, w)."""
         return self.normal_traction_pa > 0
+
+    @cached_property
+    def where(self) -> tuple[slice, slice]:
+        """`rectangle_around` the touched cells of one contact."""
+        return rectangle_around(self.contact_mask)
 
     def at(self, index: int) -> "GelSurface":
         """The surface of one contact."""
@@ -63,6 +72,14 @@ class GelModel(Protocol):
         """Normal force that `step` would give for this overlap [N], (B,); changes nothing."""
         ...
 
+    def lowering_m(self, overlap_m: np.ndarray, normal_force_n: np.ndarray, dt_s: float) -> np.ndarray:
+        """How far down each indenter presses with a force >= 0 [N], (B,), at the next `step`: [m], (B,).
+
+        NaN where the model cannot tell at once, or without a force; a search by `normal_force_n` then finds it. Changes nothing but what
+        the next step costs.
+        """
+        ...
+
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """Normal force of the overlap (h, w) on a gel that nothing has touched before [N]; changes nothing."""
         ...
@@ -76,7 +93,7 @@ def wrench(surface: GelSurface, grid: Grid, rest_m: np.ndarray) -> tuple[np.ndar
         grid: Cells of the gel.
         rest_m: Resting height of the surface [m], (h, w).
     """
-    rows, cols = where = rectangle_around(surface.contact_mask)
+    rows, cols = where = surface.where
     x, y = grid.x_m[cols], grid.y_m[rows]
     z = np.broadcast_to(rest_m, grid.shape)[where] + surface.displacement_m[*where, 2]
     f = np.empty((3, *z.shape))
@@ -94,7 +111,7 @@ def wrench(surface: GelSurface, grid: Grid, rest_m: np.ndarray) -> tuple[np.ndar
 
 def centre_of_pressure(surface: GelSurface, grid: Grid) -> np.ndarray:
     """Where (x, y) the normal force acts [m], float64, (2,); the origin without contact."""
-    rows, cols = where = rectangle_around(surface.contact_mask)
+    rows, cols = where = surface.where
     p = surface.normal_traction_pa[where]
     of_rows, of_cols = p.sum(1, dtype=np.float64), p.sum(0, dtype=np.float64)
     total = of_rows.sum()

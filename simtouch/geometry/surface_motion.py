@@ -23,8 +23,11 @@ def surface_motion(gel_T_before: np.ndarray, gel_T_now: np.ndarray, underside_m:
     if not change.any():
         return out
     there = np.isfinite(underside_m)
+    everywhere = there.all()
     x, y = grid.x_m[None, :].astype(np.float32), grid.y_m[:, None].astype(np.float32)
-    z = np.where(there, underside_m, 0).astype(np.float32)
+    z = (underside_m if everywhere else np.where(there, underside_m, 0)).astype(np.float32)
     for axis, (by_x, by_y, by_z, shift) in enumerate(change[:2]):
-        np.add(by_z * z, by_x * x + (by_y * y + shift), out=out[..., axis], where=there)
+        moved = by_x * x + (by_y * y + shift)
+        moved += by_z * z
+        np.copyto(out[..., axis], moved, where=True if everywhere else there)
     return out

@@ -10,6 +10,7 @@ from simtouch.indenters.primitives import capsule, cone, cylinder, ellipsoid, fl
 from simtouch.indenters.solid import Solid
 from simtouch.indenters.studs import braille, dots, grid
 from simtouch.indenters.textile_catalogue import TEXTILES, random_textile
+from simtouch.indenters.textured_ball import textured_ball
 from simtouch.indenters.textures import corduroy, fingerprint, knit, knurl, textile, wave
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "sphere",
     "text",
     "textile",
+    "textured_ball",
     "torus",
     "wave",
     "wedge",

@@ -1,6 +1,6 @@
-"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press and simtouch.gel.dense_slide.
+"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press, simtouch.gel.dense_load and simtouch.gel.dense_slide.
 
-The tables' convolutions as matrices between all cells of a small grid, and both contact problems solved with them.
+The tables' convolutions as matrices between all cells of a small grid, and the contact problems solved with them.
 """
 
 import numpy as np
@@ -24,6 +24,21 @@ def matrices(compliance):
 def press(C, overlap):
     """Pressure, (h, w)."""
     return solve_normal_dense(C["zz"], overlap.ravel().astype(float)).reshape(overlap.shape)
+
+
+def carry(C, overlap, load):
+    """Pressure (h, w) and lowering that carry a load: C p - a = d and sum p = L solved outright, for ever better sets of cells."""
+    d = overlap.ravel().astype(float)
+    on = np.ones(d.size, bool)
+    while True:
+        n = np.count_nonzero(on)
+        bordered = np.block([[C["zz"][np.ix_(on, on)], -np.ones((n, 1))], [np.ones((1, n)), np.zeros((1, 1))]])
+        solved, p = np.linalg.solve(bordered, np.append(d[on], load)), np.zeros(d.size)
+        p[on], lowering = solved[:-1], solved[-1]
+        better = np.where(on, p > 0, C["zz"] @ p - d < lowering)
+        if (better == on).all():
+            return p.reshape(overlap.shape), lowering
+        on = better
 
 
 def slide(C, target, pressure, limit):
