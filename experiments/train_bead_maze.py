@@ -8,7 +8,7 @@
 
 An observation is one of simtouch_envs/imitation/views.py: force, state, none, cnn, random, or an encoder's folder, which --tune trains on.
 Every seed has its own training mazes, noise and weights; all are tested on the same unseen mazes without noise. Demonstrations are the
-scripted expert's, disturbed by .25 of the action's range on half of the steps. Intervals are 95 %, seeds and mazes drawn.
+scripted expert's, disturbed on half of the steps. Intervals are 95 %, seeds and mazes drawn.
 
 distance: along the wire before goal or failure; completion: part of the way; error: of 15 summed actions along the expert's own
 trajectories. Every arm and seed is a file under --name, kept when a run is broken off: start it again, or another process with other
@@ -49,7 +49,7 @@ MAZES_A_SEED, TEST_SEED = 333, 10_000
 class Config:
     observations: tuple[str, ...] = ("force",)
     algorithm: Literal["bc", "dagger", "diffusion", "dagger_diffusion", "ppo", "sac"] = "dagger"
-    """The second last is DAgger with the diffusion head."""
+    """`dagger_diffusion` is DAgger with the diffusion head."""
     seeds: tuple[int, ...] = (0, 1, 2)
     family: Literal["straight", "lbend", "snake", "3d"] = "snake"
     demos: tuple[int, ...] = (50,)
@@ -75,6 +75,10 @@ class Config:
     steps: int = 50_000
     """Of reinforcement learning."""
     look_every: int = 5_000
+    force_budget_n: float | None = None
+    """Largest force between wire and hand [N]; by default the environment's."""
+    noise: float = 0.25
+    """Of demonstrations, in units of half the action's range, on half of the steps."""
     sensor: str = "digit"
     cells: int = 80
     """Of the gel along its longer side; 40 plays twice as fast."""
@@ -147,6 +151,8 @@ class Arm:
         c = self.config
         wanted = {"obs_type": self.view.obs_type, "family": c.family, "split": split, "sensor": c.sensor, **options}
         wanted["fingertips"] = FingertipConfig(cells=c.cells)
+        if c.force_budget_n is not None:
+            wanted["force_budget_n"] = c.force_budget_n
         return self.view.wrap(gym.make("simtouch/BeadMaze-v0", disable_env_checker=True, **wanted))
 
     def rows(self) -> Iterator[Row]:
@@ -155,7 +161,7 @@ class Arm:
             yield from self.reinforced()
             return
         self.train = [self.make("train") for _ in range(self.config.envs)]
-        noise = Noise(scale=(0.25,) * self.train[0].action_space.shape[0])
+        noise = Noise(scale=(self.config.noise,) * self.train[0].action_space.shape[0])
         demos = self.played(None, range(max(self.config.demos)), Play(seed=self.seed, noise=noise))
         self.held_out = self.played(None, range(self.config.error_mazes), Play(seed=TEST_SEED), self.test)
         player = None

@@ -189,7 +189,7 @@ def to_lerobot(
     return Path(out)
 
 
-def _columns(of: Demonstration) -> dict[str, tuple[np.ndarray, list[str] | None]]:
+def _columns(of: Demonstration) -> dict[str, Any]:
     """All that is no image, as LeRobot names it."""
     numbers = {key: value for key, value in of.observations.items() if not key.startswith(TACTILE)}
     columns: dict[str, Any] = {f"observation.{key}": (v[:-1], _axes(key, v.shape[1])) for key, v in numbers.items()}
