@@ -14,7 +14,7 @@ M 1; the tiles.
 
 from simtouch._taichi import Flat, FlatInt, launched, ti
 from simtouch.gel.dense_cells import GROUP, INVERSE, TILE, ZZ, gather, origin_of, room_of, tiles_of
-from simtouch.gel.dense_press import convolve, find_pierced, scatter, take
+from simtouch.gel.dense_press import convolve, find_pierced, residual, scatter, take
 
 MAX_ITERATIONS = 60
 """After these the lowering is NaN: the caller searches."""
@@ -72,23 +72,6 @@ def mean_gap(d, room, n, work: ti.template()):
             total += ti.cast(work[d + 2 * room + k] - work[d + k], ti.f64)
             count += 1
     return ti.cast(total / ti.max(count, 1), ti.f32)
-
-
-@ti.func
-def find_gaps(d, room, n, lowering, work_out: ti.template()):
-    """g on active cells, what it was into its list; the largest violation, and whether an idle cell is pierced."""
-    error, pierced = 0.0, 0
-    for k in range(n):
-        gap = work_out[d + 2 * room + k] - work_out[d + k] - lowering
-        work_out[d + 4 * room + k] = work_out[d + 3 * room + k]
-        active = work_out[d + room + k] > 0.0 or gap < 0.0
-        if active:
-            error = ti.max(error, ti.abs(gap))
-            if work_out[d + 6 * room + k] == 0.0:
-                pierced = 1
-        work_out[d + 3 * room + k] = ti.select(active, gap, 0.0)
-        work_out[d + 6 * room + k] = ti.select(active, 1.0, 0.0)
-    return error, pierced
 
 
 @ti.func
@@ -185,7 +168,7 @@ def solve(
     afresh, size, iteration, going, lowering = 1, ti.cast(1.0, ti.f64), 0, ti.cast(total > 0.0, ti.i32), ti.math.nan
     while going == 1:
         a = mean_gap(d, room, n, work_out)
-        error, pierced = find_gaps(d, room, n, a, work_out)
+        error, pierced = residual(d, room, n, a, work_out)
         afresh, iteration = ti.max(afresh, pierced), iteration + 1
         if error < tolerance * (deepest + a):
             lowering, going = a, 0

@@ -70,11 +70,12 @@ def take(to, tiles, slots, n, cells: ti.template(), work_out: ti.template()):
 
 
 @ti.func
-def residual(d, room, n, work_out: ti.template()):
-    """The gap on active cells into r, what r was into its list; the largest violation, and whether an idle cell is pierced."""
+def residual(d, room, n, lowering, work_out: ti.template()):
+    """The gap, the indenter `lowering` further down, on active cells into r, what r was into its list; the largest violation, and whether
+    an idle cell is pierced."""
     error, pierced = 0.0, 0
     for k in range(n):
-        p, gap = work_out[d + room + k], work_out[d + 2 * room + k] - work_out[d + k]
+        p, gap = work_out[d + room + k], work_out[d + 2 * room + k] - work_out[d + k] - lowering
         work_out[d + 4 * room + k] = work_out[d + 3 * room + k]
         active = p > 0.0 or gap < 0.0
         if active:
@@ -142,7 +143,7 @@ def solve(tables: ti.template(), h, w, at, ints, n, m, allowed, cells_out: ti.te
         if stale == 2 and fit(d, d + room, d + 2 * room, n, work_out) == 0.0:
             press_evenly(d, d + room, n, work_out)
             continue
-        error, pierced = residual(d, room, n, work_out)
+        error, pierced = residual(d, room, n, 0.0, work_out)
         afresh = ti.max(afresh, pierced)
         if error < allowed or iteration == MAX_ITERATIONS:
             going = 0

@@ -12,7 +12,7 @@ from simtouch_envs.bead_maze.choices import ball_of, check_choices, check_option
 from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, PER_SPLIT, START_M, Bead, Maze
 from simtouch_envs.bead_maze.model import MazePhysics
 from simtouch_envs.bead_maze.rules import reward_terms, why_lost
-from simtouch_envs.bead_maze.worlds import World, Worlds, places_in
+from simtouch_envs.bead_maze.worlds import World, Worlds
 from simtouch_envs.coupling import Held, held_by
 from simtouch_envs.fingertips import FingertipConfig, Fingertips, pads_for_ball, sensor_of
 from simtouch_envs.gripper import SIDES
@@ -220,7 +220,7 @@ class BeadMazeEnv(TouchEnv):
         """Play this maze from now on."""
         self._world: World = self._worlds[chosen]
         self._data = self._world.data
-        self._places = places_in(self._world.model)
+        self._places = self._world.places
         self._robot.bind(self._world.model)
 
     def _advance(self, action: np.ndarray) -> tuple[dict[str, float], bool]:
@@ -242,7 +242,7 @@ class BeadMazeEnv(TouchEnv):
 
     def physics_state(self) -> np.ndarray:
         """MuJoCo's state now (mjSTATE_INTEGRATION)."""
-        return self._worlds.state_of(self._world)
+        return self._worlds.state_of(self._world.model, self._data)
 
     def _sense(self, fields) -> tuple[dict[str, float], bool]:
         """What became of an action: reward terms, and whether the episode ends."""

@@ -5,7 +5,6 @@ comes close to itself, the nearest place would jump across.
 """
 
 import math
-from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -66,34 +65,6 @@ class Wire:
         """Ends of `count` straight pieces of equal arc length, (count + 1, 3)."""
         return np.stack([self.at(s) for s in np.linspace(0, self.length_m, count + 1)])
 
-    @cached_property
-    def frame(self) -> np.ndarray:
-        """Rotation-minimising frames (tangent, normal, binormal as columns), (1201, 3, 3), by double reflection.
-
-        Ref: Wang et al., "Computation of rotation minimizing frames", ACM TOG 27, 2008.
-        """
-        t, p = self.tangents, self.points_m
-        normals = np.empty_like(p)
-        start = np.eye(3)[np.argmin(np.abs(t[0]))]
-        normals[0] = _across(start, t[0])
-        for i in range(ENTRIES - 1):
-            step = p[i + 1] - p[i]
-            normal, tangent = _mirrored(normals[i], step), _mirrored(t[i], step)
-            turn = t[i + 1] - tangent
-            normals[i + 1] = _across(_mirrored(normal, turn) if turn @ turn > 1e-18 else normal, t[i + 1])
-        return np.stack([t, normals, np.cross(t, normals)], axis=2)
-
     def _entry(self, s_m: float) -> tuple[int, float]:
         x = min(max(s_m / self.spacing_m, 0.0), ENTRIES - 1 - 1e-9)
         return int(x), x - int(x)
-
-
-def _mirrored(vector: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """A vector mirrored at the plane with this normal."""
-    return vector - 2 * (vector @ normal) / (normal @ normal) * normal
-
-
-def _across(vector: np.ndarray, tangent: np.ndarray) -> np.ndarray:
-    """The unit part of a vector across a tangent."""
-    v = vector - (vector @ tangent) * tangent
-    return v / np.linalg.norm(v)

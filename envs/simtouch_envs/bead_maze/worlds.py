@@ -17,6 +17,19 @@ _KEPT = 128
 """Worlds kept; one is about half a megabyte."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things are in the model: the same for every maze."""
+
+    held: int
+    sites: tuple[int, ...]
+    """Gel frames, left and right."""
+    felt: tuple[int, ...]
+    """First number of each contact sensor."""
+    springs: tuple[tuple[int, int, int], ...]
+    """Places in qpos of x, y and turn of each pad."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class World:
     """One maze in MuJoCo."""
@@ -29,19 +42,7 @@ class World:
     """State (mjSTATE_INTEGRATION) with the bead held and everything at rest."""
     hand_from_bead_m: np.ndarray
     """Where the bead then is, from where the hand was built, (3,)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """Where things are in the model: the same for every maze."""
-
-    held: int
-    sites: tuple[int, ...]
-    """Gel frames, left and right."""
-    felt: tuple[int, ...]
-    """First number of each contact sensor."""
-    springs: tuple[tuple[int, int, int], ...]
-    """Places in qpos of x, y and turn of each pad."""
+    places: Places
 
 
 class Worlds:
@@ -61,10 +62,10 @@ class Worlds:
         self._kept.move_to_end(maze.name)
         return self._kept[maze.name]
 
-    def state_of(self, world: World) -> np.ndarray:
+    def state_of(self, model, data) -> np.ndarray:
         """The present state of a world (mjSTATE_INTEGRATION)."""
-        out = np.empty(self._mj.mj_stateSize(world.model, self._mj.mjtState.mjSTATE_INTEGRATION))
-        self._mj.mj_getState(world.model, world.data, out, self._mj.mjtState.mjSTATE_INTEGRATION)
+        out = np.empty(self._mj.mj_stateSize(model, self._mj.mjtState.mjSTATE_INTEGRATION))
+        self._mj.mj_getState(model, data, out, self._mj.mjtState.mjSTATE_INTEGRATION)
         return out
 
     def set_state(self, world: World, state: np.ndarray) -> None:
@@ -86,8 +87,8 @@ class Worlds:
         data.ctrl[:] = self._robot.begin(data, np.zeros(3))
         mj.mj_step(model, data, round(_SETTLE_S / self._physics.timestep_s))
         moved = data.body("bead").xpos - self._robot.place_m(data) - maze.wire.at(START_M)
-        world = World(maze=maze, model=model, data=data, grasped=np.empty(0), hand_from_bead_m=moved)
-        return World(maze=maze, model=model, data=data, grasped=self.state_of(world), hand_from_bead_m=moved)
+        grasped = self.state_of(model, data)
+        return World(maze=maze, model=model, data=data, grasped=grasped, hand_from_bead_m=moved, places=places_in(model))
 
 
 def places_in(model) -> Places:

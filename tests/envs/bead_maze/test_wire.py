@@ -1,10 +1,10 @@
-"""The wire: arc length, tangents, frames and projection against closed forms."""
+"""The wire: arc length, tangents and projection against closed forms."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("gymnasium")
-from simtouch_envs.bead_maze.wire import ENTRIES, Wire
+from simtouch_envs.bead_maze.wire import Wire
 
 from simtouch._checks import ArgumentError
 
@@ -61,15 +61,6 @@ def test_the_ends_hold():
     assert wire.at(-1) == pytest.approx(wire.points_m[0])
     assert wire.at(9) == pytest.approx(wire.points_m[-1])
     assert wire.project(np.array([-1.0, 0, 0]), near_m=0.0)[0] == 0
-
-
-def test_frames_are_right_handed_and_do_not_twist_in_a_plane():
-    frame = arc().frame
-    assert frame.shape == (ENTRIES, 3, 3)
-    assert np.linalg.det(frame) == pytest.approx(np.ones(ENTRIES))
-    assert np.einsum("nij,nik->njk", frame, frame) == pytest.approx(np.broadcast_to(np.eye(3), (ENTRIES, 3, 3)), abs=1e-9)
-    normal = frame[:, :, 1]
-    assert np.abs(normal - normal[0]).max() < 1e-9  # the start's normal is across the plane, and stays
 
 
 def test_pieces_are_of_one_length_and_on_the_wire():
