@@ -124,9 +124,8 @@ def _row(config: Config, sensor: str, gel: str) -> dict:
 
 def _timed(maker, clips: int) -> dict[str, float]:
     """CPU seconds of making these clips, by stage."""
-    from simtouch.contact import Contact
     from simtouch.indenters import Solid
-    from simtouch.optics import Renderer
+    from simtouch.look import Look
     from simtouch.stream import making
 
     spent: dict[str, float] = defaultdict(float)
@@ -134,8 +133,8 @@ def _timed(maker, clips: int) -> dict[str, float]:
         _watch(spent, "indenter", Solid, "underside_m"),
         _watch(spent, "gel", maker.gel_class, "step"),
         _watch(spent, "gel", maker.gel_class, "fresh_force_n"),
-        _watch(spent, "gel", Contact, "image_surface"),
-        _watch(spent, "optics", Renderer, "render"),
+        _watch(spent, "gel", Look, "surfaces"),
+        _watch(spent, "optics", Look, "images"),
         _watch(spent, "encode", making, "encode_clip"),
     ):
         begin = time.process_time()

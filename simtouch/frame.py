@@ -1,7 +1,7 @@
 """One reading of the sensor and all that is known of it: what `TactileSimulator.step` hands back."""
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,8 @@ class TactileFrame:
 
     `force_n` and `torque_nm` are what the indenter does to the gel: a press has `force_n[2] < 0`. Heights and displacements
     are motions along z out of the gel: negative where pressed in. Tractions are components per projected area.
+
+    A frame that a simulator hands back works out what is asked for, when it is asked for, and keeps it.
     """
 
     image: np.ndarray
@@ -63,6 +65,22 @@ class TactileFrame:
     """Pose of the indenter, float64, (4, 4)."""
     time_s: float
 
+    @classmethod
+    def of(cls, source: object, **known) -> "TactileFrame":
+        """The frame whose fields are the attributes of `source`, read when they are asked for, but for those that are known."""
+        frame = cls.__new__(cls)
+        frame.__dict__.update(known, _source=source)
+        return frame
+
+    def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
+        if name not in _NAMES or "_source" not in self.__dict__:
+            raise AttributeError(f"a frame has no `{name}`")
+        value = self.__dict__[name] = getattr(self.__dict__["_source"], name)
+        return value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _NAMES}
+
     def __repr__(self) -> str:
         shape = "x".join(map(str, np.shape(self.image)))
         return (
@@ -80,9 +98,19 @@ class TactileFrame:
         return self.force_n[..., :2]
 
     @classmethod
-    def stack(cls, frames: "list[TactileFrame]") -> "TactileFrame":
-        """Frames of B independent contacts as one frame whose arrays have a leading B."""
-        return cls(**{name: np.array([getattr(frame, name) for frame in frames]) for name in _NAMES})
+    def stack(cls, frames: "list[TactileFrame]", **known) -> "TactileFrame":
+        """Frames of B independent contacts as one frame whose arrays have a leading B; some may be `known` already."""
+        return cls.of(_Stack(frames), **known)
+
+
+class _Stack:
+    """Every field of some frames, side by side."""
+
+    def __init__(self, frames: list[TactileFrame]):
+        self._frames = frames
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        return np.array([getattr(frame, name) for frame in self._frames])
 
 
 _NAMES = [f.name for f in fields(TactileFrame)]

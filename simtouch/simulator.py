@@ -1,18 +1,31 @@
 """The simulated sensor: an indenter's pose in, a `TactileFrame` out; spec + gel + optics, and the memory of friction between frames."""
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 
 from simtouch._checks import ArgumentError, ShapeError, SimtouchError, as_number, as_pose, pick
-from simtouch.contact import Approach, Contact
+from simtouch.contact import Approach, Contact, frames_of, motions
 from simtouch.force_control import LastPress, depth_for_force, lowering_for_force
 from simtouch.frame import TactileFrame
 from simtouch.gel import GELS, FemConfig, FemGel, LayerConfig, LayerGel, MembraneConfig, MembraneGel
 from simtouch.gel.surface import GelModel
 from simtouch.geometry.gap_map import Indenter
+from simtouch.look import Look
 from simtouch.optics import OpticsConfig, Renderer
 from simtouch.sensors import SENSORS, SensorSpec, SensorUnit
 
 GelChoice = str | LayerConfig | MembraneConfig | FemConfig
+
+
+@dataclass(frozen=True, eq=False)
+class SavedTouch:
+    """What `TactileSimulator.save` gives and `restore` takes; it holds no picture."""
+
+    gel: Any
+    last_press: LastPress
+    contacts: list[tuple[np.ndarray | None, np.ndarray]]
 
 
 class TactileSimulator:
@@ -56,6 +69,7 @@ class TactileSimulator:
         self._renderer = Renderer(self.spec, optics or OpticsConfig())
         self._gel = _make_gel(self.spec, gel, batch or 1)
         self._contacts = [Contact(self.spec, self._renderer) for _ in range(batch or 1)]
+        self._look = Look(self._renderer, batch or 1)
         self._last_press = LastPress.none(batch or 1)
 
     @property
@@ -78,6 +92,25 @@ class TactileSimulator:
                     f"`indenter` must be an indenter, as `simtouch.indenters` makes them; got {type(one).__name__}."
                 )
             contact.reset(one, self._seed + index)
+
+    def save(self) -> SavedTouch:
+        """What the gel remembers now, for `restore`: its load, friction and creep, and where each indenter was."""
+        return SavedTouch(self._gel.save(), replace(self._last_press), [contact.save() for contact in self._contacts])
+
+    def restore(self, saved: SavedTouch, gel_T_indenter: np.ndarray | None = None) -> None:
+        """Touch again as at `save`, of a simulator made alike; call it after `reset`, which sets indenter, time and noise.
+
+        `gel_T_indenter`, shape (4, 4) or (B, 4, 4), are poses to take for those of then, z aside: what has moved since, has moved
+        from there. So an indenter that is pressed nearly as the saved one was needs no search for its depth.
+        """
+        poses = None if gel_T_indenter is None else self._poses(gel_T_indenter)
+        self._gel.restore(saved.gel)
+        self._last_press = replace(saved.last_press)
+        for index, (contact, (pose, slip)) in enumerate(zip(self._contacts, saved.contacts, strict=True)):
+            if poses is not None and pose is not None:
+                z_m, pose = pose[2, 3], poses[index].copy()
+                pose[2, 3] = z_m
+            contact.restore((pose, slip))
 
     def step(self, gel_T_indenter: np.ndarray, dt_s: float | None = None, *, look: bool = True) -> TactileFrame:
         """Move the indenter to a pose, shape (4, 4) or (B, 4, 4), and read the sensor `dt_s` (default 1 / fps) later.
@@ -130,11 +163,10 @@ class TactileSimulator:
 
     def _move(self, approaches: list[Approach], dt_s: float, look: bool) -> TactileFrame:
         """The next state of the gel, and a reading of it."""
-        motion = np.stack([contact.motion(a) for contact, a in zip(self._contacts, approaches, strict=True)])
-        surface = self._gel.step(np.stack([a.cells for a in approaches]), motion, dt_s)
-        each = enumerate(zip(self._contacts, approaches, strict=True))
-        frames = [contact.read(approach, surface.at(b), dt_s, look=look) for b, (contact, approach) in each]
-        return frames[0] if self.batch is None else TactileFrame.stack(frames)
+        cells = np.stack([a.cells for a in approaches])
+        surfaces = self._gel.step(cells, motions(self._contacts, approaches, cells), dt_s)
+        frames, known = frames_of(self._contacts, approaches, surfaces, dt_s, self._look if look else None)
+        return frames[0] if self.batch is None else TactileFrame.stack(frames, **known)
 
     def _dt(self, dt_s: float | None) -> float:
         return 1 / self.spec.camera.fps if dt_s is None else as_number("dt_s", dt_s, above=0)

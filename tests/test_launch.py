@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simtouch._taichi import Flat, FlatInt, ensure_runtime, launched, ti
+from simtouch._taichi import Bound, Flat, FlatInt, ensure_runtime, launched, ti
 
 
 @ti.kernel
@@ -43,9 +43,24 @@ def test_arguments_of_another_kind_meet_taichis_own_checks():
     np.testing.assert_array_equal(run(quick, 2), run(_scale, 2))
 
 
+def test_a_bound_kernel_computes_what_the_kernel_computes_and_reads_anew_what_stays():
+    values, shifts, *numbers = GIVEN
+    values, key = values.copy(), numbers[-1]
+    bound = Bound(launched(_scale), values, None, 1.5, None, key, 2, None)
+    for k in range(4):
+        values[:] += k
+        out = np.zeros(5, np.float32)
+        bound(shifts + k, -k, out)
+        np.testing.assert_array_equal(out, values * 3 + shifts + 1)
+    with pytest.raises(ValueError, match="dtype"):
+        bound(shifts.astype(np.int64), 0, out)
+    bound(shifts, 0, out)
+    np.testing.assert_array_equal(out, values * 3 + shifts + 1)
+
+
 @pytest.mark.skipif(ti.__name__ != "taichi", reason="other modules go through their own door")
 def test_kernels_are_launched_quickly():
     from simtouch.optics import table_kernel
 
     assert launched(_scale) is not _scale
-    assert table_kernel._picture.__code__ is launched(_scale).__code__
+    assert table_kernel._pictures.__code__ is launched(_scale).__code__

@@ -24,7 +24,7 @@ FLOORS = (
     ("gel",),
     ("optics",),
     ("frame",),
-    ("contact", "force_control", "simulator"),
+    ("look", "reading", "contact", "force_control", "simulator"),
     ("scenes",),
     ("stream",),
     ("models",),

@@ -190,18 +190,33 @@ class Compliance:
 
     @property
     def _hold_table(self) -> np.ndarray:
-        _, xx, yy, xy = np.abs(self._tables[:4])
-        return np.maximum(xx, yy) + xy
+        return _hold_of(self._tables)
 
     @cached_property
     def _hold(self) -> np.ndarray:
         return _spectra(self._hold_table).real.astype(self.dtype)
+
+    def tables_on(self, size: tuple[int, int]) -> np.ndarray:
+        """zz, xx, yy, xy, zx, zy and the table of `hold` over the offsets of a torus of any size, 0 beyond the grid's; (7, *size)."""
+        tables = self._whole
+        for axis, (n, known) in enumerate(zip(size, self._whole.shape[1:], strict=True), 1):
+            there = offsets(n)
+            beyond = (there < -(known // 2)) | (there >= (known + 1) // 2)
+            tables = tables.take(there % known, axis)
+            tables *= ~beyond[:, None] if axis == 1 else ~beyond
+        return np.concatenate([tables, _hold_of(tables)[None]])
 
     def _torus(self, size: tuple[int, int]) -> "Compliance":
         """The same compliance on a smaller torus; kept, as there are only a few sizes."""
         if size not in self._tori:
             self._tori[size] = Compliance(self.shape, self._whole, self.dtype, size)
         return self._tori[size]
+
+
+def _hold_of(tables: np.ndarray) -> np.ndarray:
+    """A of (2) in `friction.py` from the six tables."""
+    _, xx, yy, xy = np.abs(tables[:4])
+    return np.maximum(xx, yy) + xy
 
 
 def _sum_of_products(terms, part_out: np.ndarray, total_out: np.ndarray) -> None:

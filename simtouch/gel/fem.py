@@ -84,6 +84,15 @@ class FemGel:
         self._trials: list[_State | None] = [None] * self._batch
         self._fresh_trial: _State | None = None
 
+    def save(self) -> list[_State]:
+        """See `GelModel.save`; a state is never written to."""
+        return list(self._states)
+
+    def restore(self, saved: list[_State]) -> None:
+        """See `GelModel.restore`."""
+        self.reset()
+        self._states = list(saved)
+
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float = 0.0) -> GelSurface:
         """See `GelModel.step`; `dt_s` changes nothing."""
         overlap, motion = self._inputs(overlap_m, motion_m)

@@ -21,14 +21,16 @@ from simtouch.gel.auto import AutoSolver
 from simtouch.gel.compliance import Compliance, layer_on_grid
 from simtouch.gel.dense import DenseSolver
 from simtouch.gel.fft import FftSolver
+from simtouch.gel.layer_surface import MM, PA, from_maps, from_turns
 from simtouch.gel.solver import ContactSolver
 from simtouch.gel.stick_slip import RateFriction
 from simtouch.gel.surface import AWAY_M, GelSurface, rectangle_around
-from simtouch.gel.viscous import MaxwellMemory
+from simtouch.gel.viscous import MaxwellMemory, Recall
+from simtouch.gel.window_slide import STATE
+from simtouch.gel.windows import WindowSolver
 from simtouch.sensors.spec import SensorSpec
 
-_MM = 1e3  # mm in a metre
-_PA = 1e6  # pascal in a MPa
+_STATE = ("_pressure", "_state", "_slip_speed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,33 +74,48 @@ class LayerGel:
         self._solver = make_solver(self._compliance, config)
         self._friction = spec.gel.friction
         self._rate = None
-        if config.stribeck_speed_m_s is not None:
+        if config.stribeck_speed_m_s is not None and spec.gel.kinetic_friction_ratio != 1:
             kinetic = spec.gel.friction * spec.gel.kinetic_friction_ratio
-            speed = config.stribeck_speed_m_s * _MM
+            speed = config.stribeck_speed_m_s * MM
             self._rate = RateFriction(static=spec.gel.friction, kinetic=kinetic, stribeck_speed=speed)
         self._memory = MaxwellMemory(batch, self._compliance, spec.gel.relaxation)
         self._cell_area = spec.gel_grid.spacing_m**2
+        self._windows = self._make_windows(spec) if isinstance(self._solver, AutoSolver) else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all contact."""
         shape, dtype = (self.batch, *self._compliance.shape), self._compliance.dtype
-        plane = (self.batch, 2, *self._compliance.shape)
-        self._pressure, self._shear = np.zeros(shape, dtype), np.zeros(plane, dtype)
-        self._target, self._sink_by_shear = np.zeros(plane, dtype), np.zeros(shape, dtype)
-        self._slip_speed = np.zeros(shape, dtype)
-        self._carried: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._pressure, self._slip_speed = np.zeros(shape, dtype), np.zeros(shape, dtype)
+        self._state = np.zeros((self.batch, STATE, *self._compliance.shape), dtype)
+        self._carried: tuple[np.ndarray, float, np.ndarray, np.ndarray] | None = None
         self._memory.reset()
+
+    def save(self) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """See `GelModel.save`."""
+        return {name: getattr(self, name).copy() for name in _STATE}, self._memory.save()
+
+    def restore(self, saved: tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> None:
+        """See `GelModel.restore`."""
+        maps, memory = saved
+        for name, value in maps.items():
+            setattr(self, name, value.copy())
+        self._carried = None
+        self._memory.restore(memory)
 
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
         """See `GelModel.step`."""
-        d, target = self._overlap(overlap_m), self._motion(motion_m)
-        target += self._target
-        recall = self._memory.recall(dt_s)
-        d, stick = _plus(d, recall.sink), _plus(target, recall.drag)
-        pressure, shear, by_shear = self._pressure, self._shear, self._sink_by_shear
+        overlap, recall = self._maps(overlap_m), self._memory.recall(dt_s)
+        pressure = self._first_press(overlap, dt_s, recall)
+        if self._windows is not None:
+            self._state, surface, slides = self._windows.slide(pressure, self._motion(motion_m), self._state)
+            self._pressure = pressure
+            return from_turns(surface, slides)
+        target = np.ascontiguousarray(np.moveaxis(self._motion(motion_m), -1, 1)) * pressure.dtype.type(MM) + self._state[:, 2:4]
+        d, stick = _plus(self._overlap(overlap), recall.sink), _plus(target, recall.drag)
+        shear, by_shear = self._state[:, :2], self._sink_by_shear
         for sweep in range(max(1, self.config.coupling_sweeps)):
-            pressure = self._press(d - by_shear, pressure, by_load=sweep == 0)
+            pressure = self._solver.press(d - by_shear, pressure) if sweep else pressure
             elastic = _minus(pressure, recall.normal)
             shear, slides = self._slide(stick, elastic if self._coupled else np.zeros_like(elastic), pressure, shear)
             drawn = _minus(shear, recall.shear)
@@ -106,51 +123,55 @@ class LayerGel:
             by_shear = fields[:, 3] if self._coupled else by_shear
         moved = fields[:, :2] if self._coupled else self._solver.fields(np.zeros_like(elastic), drawn)[:, :2]
         self._memory.remember(elastic, drawn, dt_s)
-        self._pressure, self._shear, self._sink_by_shear = pressure, shear, by_shear
+        self._pressure = pressure
         touched = pressure > 0
         where = rectangle_around(touched[0] if self.batch == 1 else touched.any(0))
-        slip = self._hold_on((..., *where), target, moved, touched, slides)
+        held, slip = self._hold_on((..., *where), target, moved, touched, slides)
+        self._state = np.concatenate([shear, held, by_shear[:, None]], 1)
         if self._rate is not None:
             self._slip_speed = np.hypot(slip[:, 0], slip[:, 1]) / slip.dtype.type(dt_s)
-        return _surface(recall.gain * _PA, where, pressure, shear, fields, slides, slip)
+        return from_maps(recall.gain * PA, where, pressure, shear, fields, slides, slip)
 
     def _hold_on(
         self, where: tuple, target: np.ndarray, moved: np.ndarray, touched: np.ndarray, slides: np.ndarray
-    ) -> np.ndarray:
-        """The last line of (1); how far the indenter slipped over the gel [mm], (B, 2, h, w). All of it happens within `where`."""
-        self._target, slip = moved.copy(), np.zeros_like(target)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The last line of (1), and how far the indenter slipped over the gel [mm], (B, 2, h, w) each; slip is within `where`."""
+        held, slip = moved.copy(), np.zeros_like(target)
         loose = slides[where][:, None]
-        np.copyto(self._target[where], target[where], where=touched[where][:, None] & ~loose)
+        np.copyto(held[where], target[where], where=touched[where][:, None] & ~loose)
         np.subtract(target[where], moved[where], out=slip[where], where=loose)
-        return slip
+        return held, slip
 
     def lowering_m(self, overlap_m: np.ndarray, normal_force_n: np.ndarray, dt_s: float) -> np.ndarray:
         """See `GelModel.lowering_m`; the pressure that goes with it is kept for the step to that place."""
         nowhere = np.full(self.batch, np.nan)
         if not hasattr(self._solver, "carry") or not self._pressure.any():
             return nowhere
-        recall, overlap = self._memory.recall(dt_s), self._overlap(overlap_m)
-        load = normal_force_n / (_PA * self._cell_area * float(recall.gain))
-        pressed = normal_force_n > 0
-        pressure, lowering = self._solver.carry(
-            _plus(overlap - self._sink_by_shear, recall.sink), self._pressure, np.where(pressed, load, 1.0)
-        )
-        lowering = np.where(pressed, lowering.astype(float) / _MM, nowhere)
-        # Where the step will find the indenter, to the bit.
-        lowered = lower_cells(overlap_m, np.nan_to_num(lowering)) * overlap.dtype.type(_MM)
-        self._carried = _plus(lowered - self._sink_by_shear, recall.sink), pressure, ~np.isnan(lowering)
+        recall, pressed = self._memory.recall(dt_s), normal_force_n > 0
+        load = np.where(pressed, normal_force_n, 1.0) / (PA * self._cell_area * float(recall.gain))
+        if self._windows is not None:
+            pressure, lowering = self._windows.carry(self._maps(overlap_m), self._state, self._pressure, load)
+            open_ = pressed & np.isnan(lowering)
+        else:
+            pressure, lowering, open_ = np.empty_like(self._pressure), np.empty(self.batch, np.float32), np.ones(self.batch, bool)
+        if open_.any():
+            d = _plus(self._overlap(overlap_m) - self._sink_by_shear, recall.sink)
+            pressure[open_], lowering[open_] = self._solver.carry(d[open_], self._pressure[open_], load[open_])
+        lowering = np.where(pressed, lowering.astype(float) / MM, nowhere)
+        found = ~np.isnan(lowering)
+        self._carried = lower_cells(overlap_m, np.where(found, lowering, 0)), dt_s, pressure, found
         return lowering
 
-    def _press(self, d: np.ndarray, start: np.ndarray, *, by_load: bool) -> np.ndarray:
-        """Pressure for an overlap; that of the last `lowering_m` where that led to the same overlap."""
+    def _first_press(self, overlap_m: np.ndarray, dt_s: float, recall: Recall) -> np.ndarray:
+        """Pressure for an overlap; that of the last `lowering_m` where that led to the same overlap, to the bit, at the same time."""
         carried, self._carried = self._carried, None
-        if carried is None or not by_load:
-            return self._solver.press(d, start)
-        known = carried[2] & (carried[0] == d).all((1, 2))
-        if known.all():
-            return carried[1]
-        pressure = carried[1].copy()
-        pressure[~known] = self._solver.press(d[~known], start[~known])
+        known, pressure = np.zeros(self.batch, bool), np.empty_like(self._pressure)
+        if carried is not None and carried[1] == dt_s:
+            known, pressure = carried[3] & (carried[0] == overlap_m).all((1, 2)), carried[2]
+        if not known.all():
+            d = _plus(self._overlap(overlap_m) - self._sink_by_shear, recall.sink)[~known]
+            pressure = pressure.copy()
+            pressure[~known] = self._solver.press(d, self._pressure[~known])
         return pressure
 
     def normal_force_n(self, overlap_m: np.ndarray, dt_s: float) -> np.ndarray:
@@ -162,25 +183,38 @@ class LayerGel:
 
     def fresh_force_n(self, overlap_m: np.ndarray) -> float:
         """See `GelModel.fresh_force_n`; on a gel that creeps, its force in the end."""
-        d = as_array("overlap_m", overlap_m, "h w", self._compliance.dtype) * self._compliance.dtype.type(_MM)
+        d = as_array("overlap_m", overlap_m, "h w", self._compliance.dtype) * self._compliance.dtype.type(MM)
         return self._force_n(self._solver.press(d[None], np.zeros_like(d)[None])[0])
 
     def _force_n(self, pressure: np.ndarray) -> float:
-        return float(pressure.sum(dtype=np.float64)) * _PA * self._cell_area
+        return float(pressure.sum(dtype=np.float64)) * PA * self._cell_area
+
+    def _maps(self, overlap_m) -> np.ndarray:
+        """Overlap [m], (B, h, w)."""
+        dtype, (h, w) = self._compliance.dtype, self._compliance.shape
+        return as_array("overlap_m", overlap_m, "B h w", dtype, B=self.batch, h=h, w=w)
 
     def _overlap(self, overlap_m) -> np.ndarray:
         """d [mm], (B, h, w)."""
-        dtype, (h, w) = self._compliance.dtype, self._compliance.shape
-        return as_array("overlap_m", overlap_m, "B h w", dtype, B=self.batch, h=h, w=w) * dtype.type(_MM)
+        return self._maps(overlap_m) * self._compliance.dtype.type(MM)
 
     def _motion(self, motion_m) -> np.ndarray:
-        """Motion [mm], (B, 2, h, w)."""
+        """Motion [m], (B, h, w, 2)."""
         dtype, (h, w) = self._compliance.dtype, self._compliance.shape
-        motion = as_array("motion_m", motion_m, "B h w 2", dtype, B=self.batch, h=h, w=w)
-        out = np.empty((self.batch, 2, h, w), dtype)
-        for axis in (0, 1):
-            np.multiply(motion[..., axis], dtype.type(_MM), out=out[:, axis])
-        return out
+        return as_array("motion_m", motion_m, "B h w 2", dtype, B=self.batch, h=h, w=w)
+
+    def _make_windows(self, spec: SensorSpec) -> WindowSolver | None:
+        """What presses with a load, and does all that comes after pressing; it knows Coulomb's friction, in float32 and without memory."""
+        plain = self._rate is None and not self._memory.branches and self._friction > 0 and self.config.coupling_sweeps == 1
+        if not plain or self._compliance.dtype != np.float32:
+            return None
+        wide = (spec.gel.thickness_m / spec.gel_grid.spacing_m) ** 2
+        accuracy = {"tolerance": self.config.tolerance, "friction_tolerance": self.config.friction_tolerance}
+        return WindowSolver(self._compliance, **accuracy, friction=self._friction, wide=wide, units=(1 / MM, PA))
+
+    @property
+    def _sink_by_shear(self) -> np.ndarray:
+        return self._state[:, 4]
 
     @property
     def _coupled(self) -> bool:
@@ -205,8 +239,8 @@ def lower_cells(overlap_m: np.ndarray, by_m: np.ndarray) -> np.ndarray:
 def compliance_of(spec: SensorSpec, dtype=np.float32, *, youngs_modulus_pa: float | None = None) -> Compliance:
     """The layer of a sensor on its gel grid, mm and MPa; its modulus is the sensor's unless another is given."""
     gel = spec.gel
-    spacing, thickness = spec.gel_grid.spacing_m * _MM, gel.thickness_m * _MM
-    modulus = (gel.youngs_modulus_pa if youngs_modulus_pa is None else youngs_modulus_pa) / _PA
+    spacing, thickness = spec.gel_grid.spacing_m * MM, gel.thickness_m * MM
+    modulus = (gel.youngs_modulus_pa if youngs_modulus_pa is None else youngs_modulus_pa) / PA
     return layer_on_grid(gel.grid_shape, spacing, thickness, modulus, gel.poisson_ratio, dtype=dtype)
 
 
@@ -219,31 +253,7 @@ def make_solver(compliance: Compliance, config: LayerConfig) -> ContactSolver:
         return TorchSolver(compliance, **accuracy, device=config.device)
     back_end = "fft" if config.double_precision else config.back_end
     kind = {"auto": AutoSolver, "dense": DenseSolver, "fft": FftSolver}[back_end]
-    return kind(compliance, **accuracy, margin_mm=config.margin_m * _MM)
-
-
-def _surface(pascal, where, pressure, shear, fields, slides, slip) -> GelSurface:
-    """SI again: tractions times `pascal`, within `where`; `fields` as those of `ContactSolver`."""
-    shape = pressure.shape
-    surface = GelSurface(
-        normal_traction_pa=np.multiply(pressure, pressure.dtype.type(pascal)).astype(np.float32, copy=False),
-        shear_traction_pa=np.zeros((*shape, 2), np.float32),
-        displacement_m=np.empty((*shape, 3), np.float32),
-        slides=slides,
-        slip_m=np.zeros((*shape, 2), np.float32),
-    )
-    everywhere = (slice(None), slice(None))
-    _store(surface.shear_traction_pa, where, pascal, shear)
-    _store(surface.slip_m, where, 1 / _MM, slip)
-    _store(surface.displacement_m, everywhere, 1 / _MM, fields[:, :2])
-    _store(surface.displacement_m[..., 2:], everywhere, -1 / _MM, fields[:, 2:3] + fields[:, 3:])
-    return surface
-
-
-def _store(out: np.ndarray, where: tuple[slice, slice], factor: float, channels: np.ndarray) -> None:
-    """C maps (B, C, h, w) times a factor into (B, h, w, C), on some rows and columns."""
-    for c in range(channels.shape[1]):
-        np.multiply(channels[:, c, *where], channels.dtype.type(factor), out=out[:, *where, c], casting="same_kind")
+    return kind(compliance, **accuracy, margin_mm=config.margin_m * MM)
 
 
 def _plus(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From the gel grid to the image: displacement on h x w cells in, the same on H x W pixels out, by cubic B-splines.
+"""From the gel grid to the image: a state of the gel on h x w cells in, the same on H x W pixels out, by cubic B-splines.
 
     u(x, y) = sum_ab c_ab B(y - a) B(x - b),   c from u by the spline filter                                         (1)
     height  = -max(-u_z, d)   where the surface follows the indenter                                                 (2)
@@ -13,90 +13,11 @@ between the peaks of a texture: in a sheared contact it holds some um of couplin
 Spline theory: Unser, IEEE Signal Processing Magazine 16(6), 1999.
 """
 
-import cv2
 import numpy as np
-from scipy.ndimage import spline_filter
 
 from simtouch._checks import as_array
-from simtouch._taichi import Flat, ensure_runtime, launched, ti
-
-CELLS = 8
-"""Cells of a row that are lifted at once, by vector instructions."""
-
-AWAY_M = 15e-6
-"""Gap to the indenter from which on a pixel is not touched."""
-
-
-@ti.func
-def _mirrored(i: int, n: int):
-    """Index of a sample beyond the rim: mirrored about the rim sample."""
-    low = ti.abs(i)
-    return ti.min(low, 2 * (n - 1) - low)
-
-
-@ti.func
-def _pad(row_out: ti.template(), start: int, w: int):
-    """Mirror two cells beyond either end of a row of w, so that the inner loop needs no test."""
-    for k in ti.static(range(1, 3)):
-        row_out[start - k] = row_out[start + k]
-        row_out[start + w - 1 + k] = row_out[start + w - 1 - k]
-
-
-@ti.func
-def _across(
-    coefficients: ti.template(), weights: ti.template(), i: int, h: int, w: int, ratio: ti.template(), row_out: ti.template()
-):
-    """Spline along y at image row i, over every cell of it; mirrored at both ends."""
-    phase = i % ratio
-    first = i // ratio - 2 + (2 * phase + 1 > ratio)
-    start = i * (w + 4) + 2
-    lines = ti.Vector([_mirrored(first + t, h) * w for t in ti.static(range(4))])
-    by = ti.Vector([weights[phase * 4 + t] for t in ti.static(range(4))])
-    for b in range(w):
-        value = 0.0
-        for t in ti.static(range(4)):
-            value += by[t] * coefficients[lines[t] + b]
-        row_out[start + b] = value
-    _pad(row_out, start, w)
-
-
-@ti.func
-def _along(row: ti.template(), weights: ti.template(), first: int, ratio: ti.template(), pixels_out: ti.template()):
-    """Spline along x over some cells, from the one on whose coefficient is at `first`."""
-    for c in range(CELLS):
-        for q in ti.static(range(ratio)):
-            value = 0.0
-            for t in ti.static(range(4)):
-                value += weights[q * 4 + t] * row[first + c - 2 + t + ti.static(2 * q // ratio)]
-            pixels_out[c * ratio + q] = value
-
-
-@launched
-@ti.kernel
-def _lift(coefficients: Flat, weights: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat):
-    for i in range(h * ratio):
-        pixels = ti.Vector([0.0 for _ in ti.static(range(CELLS * ratio))])
-        _across(coefficients, weights, i, h, w, ratio, row_out)
-        for block in range((w + CELLS - 1) // CELLS):
-            _along(row_out, weights, i * (w + 4) + 2 + block * CELLS, ratio, pixels)
-            p = (i * w + block * CELLS) * ratio
-            for e in range(ti.min(CELLS, w - block * CELLS) * ratio):
-                out[p + e] = pixels[e]
-
-
-@launched
-@ti.kernel
-def _lift_height(
-    coefficients: Flat, weights: Flat, overlap: Flat, h: int, w: int, ratio: ti.template(), row_out: Flat, out: Flat
-):
-    for i in range(h * ratio):
-        pixels = ti.Vector([0.0 for _ in ti.static(range(CELLS * ratio))])
-        _across(coefficients, weights, i, h, w, ratio, row_out)
-        for block in range((w + CELLS - 1) // CELLS):
-            _along(row_out, weights, i * (w + 4) + 2 + block * CELLS, ratio, pixels)
-            p = (i * w + block * CELLS) * ratio
-            for e in range(ti.min(CELLS, w - block * CELLS) * ratio):
-                out[p + e] = ti.min(pixels[e], -overlap[p + e])
+from simtouch._taichi import Bound
+from simtouch.gel.lift_kernel import CELLS, _see
 
 
 def spline_weights(ratio: int) -> np.ndarray:
@@ -108,66 +29,63 @@ def spline_weights(ratio: int) -> np.ndarray:
     )
 
 
-def touched_pixels(pressure: np.ndarray, overlap_m: np.ndarray, height_m: np.ndarray) -> np.ndarray:
-    """Return (3), bool, shape (H, W).
-
-    Args:
-        pressure: On the cells, in any unit, 0 where there is no contact, float32, shape (h, w).
-        overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
-        height_m: Gel surface [m], shape (H, W).
-    """
-    touched, ratio = np.zeros(overlap_m.shape, bool), overlap_m.shape[0] // pressure.shape[0]
-    rows, cols = (_span(pressure.any(axis)) for axis in (1, 0))  # with a free ring, beyond which nothing is touched
-    here = tuple(slice(s.start * ratio, s.stop * ratio) for s in (rows, cols))
-    if rows.stop == 0:
-        return touched
-    around = np.ones((3, 3), np.uint8)
-    square = np.square(pressure[rows, cols], dtype=np.float32)
-    rise = cv2.dilate(square, around) - square
-    to_rim = np.where(square > 0, square / np.maximum(rise, np.maximum(square, np.float32(1e-30))), 0)
-    value = np.where(square > 0, to_rim, cv2.dilate(to_rim, around) - 1).astype(np.float32)
-    near = overlap_m[here] + height_m[here] > -AWAY_M
-    touched[here] = (cv2.resize(value, near.shape[::-1], interpolation=cv2.INTER_LINEAR) >= 0) & near
-    return touched
-
-
-def _span(used: np.ndarray) -> slice:
-    """From two places before the first that is used to two after the last, within the array; empty if none is."""
-    places = np.flatnonzero(used)
-    return slice(max(int(places[0]) - 2, 0), min(int(places[-1]) + 3, len(used))) if places.size else slice(0, 0)
-
-
 class Lift:
-    """Lifts maps from an (h, w) grid to (h ratio, w ratio) pixels; owns the scratch memory."""
+    """Lifts B states from an (h, w) grid to (h ratio, w ratio) pixels; owns the scratch memory."""
 
-    def __init__(self, shape: tuple[int, int], ratio: int):
-        self.shape, self.ratio = shape, ratio
-        self._weights = spline_weights(ratio).ravel()
-        self._row = np.zeros(shape[0] * ratio * (shape[1] + 4) + CELLS, np.float32)  # the last row is read beyond its end
+    touched: np.ndarray
+    """Touched pixels of the last call, uint8, (B, H, stride - 2 pad)."""
 
-    def lift(self, field) -> np.ndarray:
-        """Return (1), float32, shape (H, W); `field` has shape (h, w)."""
-        out = np.empty(self._image_shape, np.float32)
-        ensure_runtime()
-        _lift(self._coefficients(field), self._weights, *self.shape, self.ratio, self._row, out.ravel())
+    def __init__(self, shape: tuple[int, int], ratio: int, *, batch: int = 1, stride: int | None = None, pad: int = 8):
+        """Rows of what is seen are `stride` long, and the image begins after `pad` of them, both multiples of 8."""
+        (h, w), self.shape, self.ratio, self._batch = shape, shape, ratio, batch
+        self._rows, self._cols = h * ratio, w * ratio
+        self._stride, self._pad = stride or -(-self._cols // 8) * 8 + 2 * pad, pad
+        self.touched = np.zeros((batch, self._rows, self._stride - 2 * pad), np.uint8)
+        self._lowered = np.zeros(batch, np.float32)
+        work = np.empty(batch * max(shape) * CELLS)
+        scratch = np.zeros(batch * (h * (-(-w // 8) * 8 + 16) + 3 * h * w + 8) + 32, np.float32)
+        sizes = (batch, h, w, ratio, pad, self._stride, work, scratch, self.touched.reshape(-1), None)
+        self._launch = Bound(_see, None, None, None, self._lowered, spline_weights(ratio).ravel(), None, *sizes)
+
+    def see(self, displacement_m, pressure, overlap_m, lowered_m, *, follows_indenter: bool = True) -> np.ndarray:
+        """Height map (2), or (1) of a surface that does not follow [m], float32, shape (B, H, stride), the image from column `pad` on.
+
+        Beyond the image a row goes on as the optics want it. Leaves (3) in `touched`.
+
+        Args:
+            displacement_m: Motion of the surface (x, y, z) [m], float32, contiguous, shape (B, h, w, 3).
+            pressure: On the cells, in any unit, 0 where there is no contact, float32, contiguous, shape (B, h, w).
+            overlap_m: Overlap of the indenter with the resting gel per pixel [m], float32, contiguous, shape (B, H, W); -inf where there
+                is none.
+            lowered_m: To add to it, shape (B,).
+            follows_indenter: Whether the touched surface takes the indenter's shape.
+        """
+        self._lowered[:] = lowered_m
+        self.touched[:] = 0
+        out = np.empty((self._batch, self._rows, self._stride), np.float32)
+        given = (displacement_m.reshape(-1), pressure.reshape(-1), overlap_m.reshape(-1))
+        self._launch(*given, int(follows_indenter), out.reshape(-1))
         return out
 
+    def image(self, seen: np.ndarray) -> np.ndarray:
+        """The image part of such rows: a copy."""
+        return np.ascontiguousarray(seen[..., self._pad : self._pad + self._cols])
+
+    def lift(self, field) -> np.ndarray:
+        """Return (1) of one map, shape (h, w): float32, shape (H, W)."""
+        return self._lifted(field, np.zeros((self._rows, self._cols), np.float32), follows=False)
+
     def lift_height(self, field, overlap_m) -> np.ndarray:
-        """Return (2) [m], float32, shape (H, W).
+        """Return (2) [m] of one map, float32, shape (H, W).
 
         Args:
             field: z displacement of the surface [m], shape (h, w).
             overlap_m: Overlap of the indenter with the resting gel per pixel [m], shape (H, W); -inf where there is none.
         """
-        out = np.empty(self._image_shape, np.float32)
-        ensure_runtime()
-        _lift_height(self._coefficients(field), self._weights, overlap_m.ravel(), *self.shape, self.ratio, self._row, out.ravel())
-        return out
+        return self._lifted(field, np.ascontiguousarray(overlap_m, np.float32), follows=True)
 
-    @property
-    def _image_shape(self) -> tuple[int, int]:
-        return self.shape[0] * self.ratio, self.shape[1] * self.ratio
-
-    def _coefficients(self, field) -> np.ndarray:
+    def _lifted(self, field, overlap_m: np.ndarray, *, follows: bool) -> np.ndarray:
         h, w = self.shape
-        return spline_filter(as_array("field", field, "h w", h=h, w=w), order=3, output=np.float32, mode="mirror").ravel()
+        motion = np.zeros((1, h, w, 3), np.float32)
+        motion[0, ..., 2] = as_array("field", field, "h w", h=h, w=w)
+        return self.image(self.see(motion, np.zeros((1, h, w), np.float32), overlap_m[None], 0.0, follows_indenter=follows))[0]

@@ -38,6 +38,12 @@ class MembraneGel:
     def reset(self) -> None:
         """Nothing to forget."""
 
+    def save(self) -> None:
+        """See `GelModel.save`: nothing."""
+
+    def restore(self, saved: None) -> None:
+        """See `GelModel.restore`."""
+
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:
         """See `GelModel.step`; only the overlap matters."""
         B, h, w = self._shape

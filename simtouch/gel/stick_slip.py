@@ -42,8 +42,6 @@ class RateFriction:
         limit = self.coefficient(speed) * normal
         low = normal * normal.dtype.type(self.kinetic)
         shear, slides = solver.slide(target, pressure, limit, start)
-        if self.kinetic == self.static:
-            return shear, slides
         gone = slides & (limit > low)
         falling = np.flatnonzero(gone.any((1, 2)))  # contacts in which more cells let go
         while falling.size:

@@ -5,7 +5,7 @@ Everything here is SI, on the gel grid (h, w), in the gel frame. A model advance
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -56,6 +56,14 @@ class GelModel(Protocol):
 
     def reset(self) -> None:
         """Forget all contact."""
+        ...
+
+    def save(self) -> Any:
+        """All that is remembered, to be given to `restore`; later calls do not change it."""
+        ...
+
+    def restore(self, saved: Any) -> None:
+        """Be again as at `save`."""
         ...
 
     def step(self, overlap_m: np.ndarray, motion_m: np.ndarray, dt_s: float) -> GelSurface:

@@ -41,18 +41,26 @@ class MaxwellMemory:
 
     def __init__(self, batch: int, compliance: Compliance, branches: tuple[tuple[float, float], ...]):
         """`branches` are (share g, time tau [s])."""
-        self._batch, self._compliance, self._branches = batch, compliance, branches
+        self._batch, self._compliance, self.branches = batch, compliance, branches
         self.reset()
 
     def reset(self) -> None:
         """Forget all load."""
-        shape = (self._batch, 3, *self._compliance.shape) if self._branches else (0,)
+        shape = (self._batch, 3, *self._compliance.shape) if self.branches else (0,)
         self._elastic = np.zeros(shape, self._compliance.dtype)
-        self._branch_tractions = np.zeros((len(self._branches), *shape), self._compliance.dtype)
+        self._branch_tractions = np.zeros((len(self.branches), *shape), self._compliance.dtype)
+
+    def save(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is remembered, to be given to `restore`."""
+        return self._elastic.copy(), self._branch_tractions.copy()
+
+    def restore(self, saved: tuple[np.ndarray, np.ndarray]) -> None:
+        """Remember what was remembered at `save`."""
+        self._elastic, self._branch_tractions = (part.copy() for part in saved)
 
     def recall(self, dt_s: float) -> Recall:
         """The memory as the problem `dt_s` later sees it: (3)."""
-        if not self._branches:
+        if not self.branches:
             return Recall()
         real = self._compliance.dtype.type
         decay, share = self._coefficients(dt_s)
@@ -66,7 +74,7 @@ class MaxwellMemory:
 
     def remember(self, normal: np.ndarray, shear: np.ndarray, dt_s: float) -> None:
         """Move on to the elastic tractions q' [MPa] found for this time step: (2)."""
-        if not self._branches:
+        if not self.branches:
             return
         real = self._compliance.dtype.type
         q = np.concatenate([shear, normal[:, None]], 1)
@@ -77,5 +85,5 @@ class MaxwellMemory:
 
     def _coefficients(self, dt_s: float) -> tuple[np.ndarray, np.ndarray]:
         """e and g b of (2), one a branch."""
-        g, tau = np.array(self._branches, float).T
+        g, tau = np.array(self.branches, float).T
         return np.exp(-dt_s / tau), g * -np.expm1(-dt_s / tau) * tau / dt_s

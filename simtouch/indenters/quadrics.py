@@ -9,7 +9,9 @@ The line over a cell, p + t d with d the gel's z seen from the piece, turns (1) 
     q = -(B + sign(B) sqrt(B^2 - 4 A C)) / 2,    t_1 = q / A,    t_2 = C / q                            (2)
 
 which loses no digits and holds for A = 0 too, where t_1 is infinite. Lengths are divided by the piece's size, so the
-tolerance of the limits is relative; it closes the seams between pieces.
+tolerance of the limits is relative; it closes the seams between pieces. A lone ball is its own formula, d from its axis:
+
+    z = z_lowest + d^2 / (r + sqrt(r^2 - d^2))                                                          (3)
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simtouch._taichi import Flat, ensure_runtime, launched, ti, vec3
+from simtouch._taichi import ONE_THREAD, Flat, ensure_runtime, launched, ti, vec3
 from simtouch.geometry.gap_map import Grid
 
 _ROW = 24  # q_x q_y q_z l k | z_0 z_1 | r_0^2 r_1^2 | rotation, 9 | centre, 3 | size | half width along x, y
@@ -131,8 +133,19 @@ class Quadrics:
         """Radius and half length of a cylinder about each piece, and its size [m], shape (K, 3)."""
         return np.array([(*piece.cylinder_m, piece.size_m) for piece in self.pieces])
 
+    @cached_property
+    def _ball_radius_m(self) -> float | None:
+        """Of a lone ball; None for anything else."""
+        one = self.pieces[0]
+        round_ = len(self.pieces) == 1 and isinstance(one, Ellipsoid) and len(set(one.semi_axes_m)) == 1
+        return float(one.size_m) if round_ else None
+
     def lower(self, gel_T_body: np.ndarray, grid: Grid, out: np.ndarray) -> None:
         ensure_runtime()
+        if self._ball_radius_m is not None:
+            x, y, z = gel_T_body[:3, :3] @ self.places[0, :3, 3] + gel_T_body[:3, 3]
+            _ball(x, y, z - self._ball_radius_m, self._ball_radius_m, grid.rows, grid.cols, grid.spacing_m, out)
+            return
         gel_T_piece = gel_T_body @ self.places
         rotations, centres = gel_T_piece[:, :3, :3], gel_T_piece[:, :3, 3]
         radius, half_length, size = self.bounds[:, :1], self.bounds[:, 1:2], self.bounds[:, 2:]
@@ -207,3 +220,26 @@ def _lowest(table: Flat, pieces: int, rows: int, cols: int, spacing: float, out:
                     for e in range(ti.min(COLUMNS, j1 + 1 - first)):
                         at, z = i * cols + first + e, cz + size * hits[e]
                         out[at] = ti.select((hits[e] < MISS) & (z < out[at]), z, out[at])
+
+
+@launched
+@ti.kernel
+def _ball(x: float, y: float, lowest: float, radius: float, rows: int, cols: int, spacing: float, out: Flat):
+    """Equation (3)."""
+    ti.loop_config(serialize=ONE_THREAD)
+    for i in range(rows):
+        hits, along = Columns(0.0), (i - 0.5 * (rows - 1)) * spacing - y
+        for group in range((cols + COLUMNS - 1) // COLUMNS):
+            for e in range(COLUMNS):
+                across = (group * COLUMNS + e - 0.5 * (cols - 1)) * spacing - x
+                away2 = across * across + along * along
+                under_root = radius * radius - away2
+                z = lowest + away2 / (radius + ti.sqrt(ti.select(under_root > 0.0, under_root, 0.0)))
+                hits[e] = ti.select(under_root >= 0.0, z, float("inf"))
+            first = i * cols + group * COLUMNS
+            if group * COLUMNS + COLUMNS <= cols:
+                for e in ti.static(range(COLUMNS)):
+                    out[first + e] = ti.select(hits[e] < out[first + e], hits[e], out[first + e])
+            else:
+                for e in range(cols - group * COLUMNS):
+                    out[first + e] = ti.select(hits[e] < out[first + e], hits[e], out[first + e])

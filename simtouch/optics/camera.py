@@ -89,6 +89,18 @@ def grain(bits, a, b):
 
 
 @ti.func
+def find_noise(
+    numbers: ti.template(), at, row_key, tile, red_out: ti.template(), green_out: ti.template(), blue_out: ti.template()
+):
+    """Noise of a tile, whose strengths begin at `at`."""
+    for e in range(TILE):
+        bits = hash32(row_key + ti.cast(tile * TILE + e, ti.u32))
+        red_out[e] = grain(bits, numbers[at], numbers[at + 1])
+        green_out[e] = grain(rehash(bits, ti.u32(0x9E3779B1)), numbers[at + 2], numbers[at + 3])
+        blue_out[e] = grain(rehash(bits, ti.u32(0x85EBCA77)), numbers[at + 4], numbers[at + 5])
+
+
+@ti.func
 def as_byte(level):
     """Round half up and hold to 0..255."""
     return ti.cast(within(level + 0.5, 255.0), ti.i32)
@@ -150,6 +162,15 @@ def store_pixels(packed: ti.template(), tile, out: ti.template()):
     for word in ti.static(range(TILE // 4 * 3)):
         first, shift = word // 3 * 4 + word % 3, 8 * (word % 3)
         out[tile * (TILE // 4 * 3) + word] = ti.bit_shr(packed[first], shift) | (packed[first + 1] << (24 - shift))
+
+
+@ti.func
+def store_row_pixels(packed: ti.template(), word, fours, out: ti.template()):
+    """Write `fours` times four 24-bit pixels of a tile as bytes r, g, b, from a word on: four pixels in three words."""
+    for q in range(fours):
+        for w in ti.static(range(3)):
+            first, shift = 4 * q + w, 8 * w
+            out[word + 3 * q + w] = ti.bit_shr(packed[first], shift) | (packed[first + 1] << (24 - shift))
 
 
 @launched

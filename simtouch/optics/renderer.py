@@ -29,8 +29,8 @@ from simtouch.optics.camera import Exposure, drifted_exposure, noise_key
 from simtouch.optics.dots import Dots
 from simtouch.optics.lamps import Lamps
 from simtouch.optics.lights import vignetting
-from simtouch.optics.planes import Planes
-from simtouch.optics.table_response import TableResponse
+from simtouch.optics.planes import PAD, Planes
+from simtouch.optics.table_response import Pictures, TableResponse
 from simtouch.sensors.spec import SensorSpec
 
 UNSEEN_SHEAR_PX = 1e-4
@@ -71,6 +71,8 @@ class Renderer:
         self._exposure = self._lamp_camera()
         self._table = self._table_response() if with_table else None
         self._surface, self._all_light = planes.new(1), np.ones_like(planes.new(3))
+        self._touched = np.zeros((1, planes.rows, planes.stride - 2 * PAD), np.uint8)
+        self._one = self.pictures(self._touched)
         self.background = self.render_clean(np.zeros(spec.image_shape, np.float32))
         self.background.flags.writeable = False
 
@@ -93,6 +95,33 @@ class Renderer:
         """As `render`, without noise and drift."""
         return self._image(height_m, shear_m, touched, None, 1.0)
 
+    @property
+    def stride(self) -> int:
+        """Length of the rows that `take` reads."""
+        return self._planes.stride
+
+    def pictures(self, touched: np.ndarray) -> Pictures | None:
+        """What `take` needs to take B pictures at once of surfaces that are touched there, uint8, shape (B, H, stride - 2 PAD).
+
+        None for a sensor without a table, or with dots or shadows: `render` draws those.
+        """
+        if self._table is None or self._dots is not None or self._shadows_on_table:
+            return None
+        return Pictures(self._table, touched, 1 / self.spec.camera.pixel_pitch_m)
+
+    def take(self, pictures: Pictures, surface_m: np.ndarray, keys: list[tuple[int, int]]) -> np.ndarray:
+        """Return what `render` does of B surfaces, uint8, shape (B, H, W, 3).
+
+        Args:
+            pictures: Made by `pictures`.
+            surface_m: Gel surfaces [m], planes extended linearly, float32, shape (B, H, stride).
+            keys: Seed and frame index of each.
+        """
+        if not self.config.noise:
+            return pictures.take(surface_m, 1.0, None)
+        exposures = [drifted_exposure(self.spec.camera.exposure_drift, *key) for key in keys]
+        return pictures.take(surface_m, exposures, [noise_key(*key) for key in keys])
+
     def _image(self, height_m, shear_m, touched, key: int | None, exposure: float) -> np.ndarray:
         height, highest = self._checked_height(height_m)
         motion = self._checked_motion(shear_m)
@@ -100,10 +129,13 @@ class Renderer:
             return self._image_by_lamps(height, highest, motion, key, exposure)
         zones = self._checked_zones(touched)
         planes = self._planes
+        if self._one is not None:
+            planes.inner(self._surface)[0] = height
+            planes.extend_linearly(self._surface)
+            self._touched[0, :, : planes.cols] = 1 if zones is None else zones
+            return self._one.take(self._surface, exposure, None if key is None else key)[0]
         np.multiply(height, np.float32(1 / self.spec.camera.pixel_pitch_m), out=planes.inner(self._surface[0]))
         planes.extend_linearly(self._surface)
-        if self._dots is None and not self._shadows_on_table:
-            return self._table.image(self._surface, zones, key=key, exposure=exposure)
         levels = self._table.levels(self._surface, zones)
         if self._shadows_on_table:
             self._lamps.darken(height, levels)

@@ -13,10 +13,10 @@ over the four cells around the middle node, where A = a_10 u + a_01 v + (a_11 - 
 
 import numpy as np
 
-from simtouch._taichi import ensure_runtime
+from simtouch._taichi import Bound, ensure_runtime
 from simtouch.optics.camera import noise_cubic
-from simtouch.optics.planes import Planes
-from simtouch.optics.table_kernel import _change, _picture
+from simtouch.optics.planes import PAD, Planes
+from simtouch.optics.table_kernel import _change, _pictures
 from simtouch.sensors.colour_table import POWERS, ColourTable
 
 UNSEEN_LEVELS = 0.02
@@ -52,11 +52,12 @@ class TableResponse:
         tail = [*np.ravel(table.mix), *table.covered[0], *np.outer(noise_std, noise_cubic()).ravel()]
         levels = planes.padded(np.concatenate([np.moveaxis(rest, 2, 0), gain[None]]))
         self._rest, self._gain = levels[:3], levels[3]
-        parts = (_rows_of_place(table, H, self._lanes), _in_lanes(table.slope.array, self._lanes), tail, levels)
+        parts = (_rows_of_place(table, H, self._lanes), _in_lanes(table.slope.array, self._lanes), tail, levels, _gentle(table))
         self._numbers = _on_a_cache_line(np.concatenate([np.ravel(part) for part in parts]).astype(np.float32))
         self._sizes = (table.terms, self._lanes, table.nodes, H, W, planes.stride)
         self.unseen_slope = _unseen_slope(table, (H, W), float(np.abs(gain).max()))
-        self._everywhere = np.ones(H * W, np.uint8)
+        self._touched = np.ones((1, H, planes.stride - 2 * PAD), np.uint8)
+        self._one = Pictures(self, self._touched, 1.0)
 
     def change(self, surface_px: np.ndarray, touched: np.ndarray | None = None) -> np.ndarray:
         """Change of colour D [grey levels], overwritten by the next call, planes, shape (3, H, stride); padding is not meant.
@@ -65,7 +66,7 @@ class TableResponse:
             surface_px: Gel surface relative to its rest, in pixels, plane extended linearly, shape (1, H, stride).
             touched: Where the gel is touched, bool or uint8, shape (H, W); None for everywhere.
         """
-        flat = (surface_px.reshape(-1), self._zones(touched), self._numbers)
+        flat = (surface_px.reshape(-1), self._mark(touched), self._numbers)
         _change(*flat, self.unseen_slope, *self._sizes, self._out.reshape(-1))
         return self._out
 
@@ -80,16 +81,44 @@ class TableResponse:
         self, surface_px: np.ndarray, touched: np.ndarray | None = None, *, key: int | None = None, exposure: float = 1.0
     ) -> np.ndarray:
         """Tactile image (1), uint8, shape (H, W, 3); `key` of the noise, None for none. See `change`."""
+        self._mark(touched)
+        return self._one.take(surface_px, [exposure], None if key is None else [key])[0]
+
+    def _mark(self, touched: np.ndarray | None) -> np.ndarray:
+        """Touched pixels in rows of whole tiles, flat."""
+        self._touched[0, :, : self._planes.cols] = 1 if touched is None else touched
+        return self._touched.reshape(-1)
+
+
+class Pictures:
+    """Several pictures of one response at once. Not to be shared between threads."""
+
+    def __init__(self, response: TableResponse, touched: np.ndarray, per_pitch: float):
+        """Prepare to take pictures.
+
+        Args:
+            response: The response of the sensor.
+            touched: Where the surfaces are touched, uint8, in rows of whole tiles, shape (B, H, stride - 2 PAD): read by each `take`.
+            per_pitch: Pixel pitches in the unit of the surfaces.
+        """
+        (terms, lanes, nodes, *shape), count = response._sizes, len(touched)
+        self._planes, self._count = response._planes, count
+        self._exposures, self._keys = np.ones(count, np.float32), np.zeros(count, np.uint32)
+        given = (touched.reshape(-1), response._numbers, self._exposures, self._keys.view(np.int32), response.unseen_slope)
+        self._launch = Bound(_pictures, None, per_pitch, *given, None, terms, lanes, nodes, count, *shape, None)
+
+    def take(self, surface: np.ndarray, exposures, keys) -> np.ndarray:
+        """Tactile images (1), uint8, shape (B, H, W, 3); `keys` of the noise, one each, None for none.
+
+        `surface`: relative to its rest, planes extended linearly, float32, shape (B, H, stride).
+        """
         planes = self._planes
         cols = -(-planes.cols // 4) * 4
-        out = np.empty((planes.rows, cols, 3), np.uint8)
-        flat = (surface_px.reshape(-1), self._zones(touched), self._numbers)
-        scalars = (self.unseen_slope, exposure, key or 0, int(key is not None))
-        _picture(*flat, *scalars, *self._sizes, out.reshape(-1).view(np.int32))
-        return out if cols == planes.cols else np.ascontiguousarray(out[:, : planes.cols])
-
-    def _zones(self, touched: np.ndarray | None) -> np.ndarray:
-        return self._everywhere if touched is None else touched.reshape(-1).view(np.uint8)
+        out = np.empty((self._count, planes.rows, cols, 3), np.uint8)
+        self._exposures[:] = exposures
+        self._keys[:] = 0 if keys is None else keys
+        self._launch(surface.reshape(-1), int(keys is not None), out.reshape(-1).view(np.int32))
+        return out if cols == planes.cols else np.ascontiguousarray(out[:, :, : planes.cols])
 
 
 def _lanes(table: ColourTable) -> int:
@@ -114,6 +143,15 @@ def _rows_of_place(table: ColourTable, rows: int, lanes: int) -> np.ndarray:
     for (p, q), b in zip(POWERS, np.moveaxis(table.place.array, -1, 0), strict=True):
         in_x[..., p, :] += b[..., None] * y**q
     return np.moveaxis(_in_lanes(in_x, lanes), 2, 0)
+
+
+def _gentle(table: ColourTable) -> np.ndarray:
+    """The numbers of (1) of the kernels: a left and right, b above and below, four c, float64, shape (3, R, 8)."""
+    first = table.nodes // 2 - 1
+    (nw, n, ne), (w, _, e), (sw, s, se) = np.moveaxis(
+        table.slope.array[0, ..., first : first + 3, first : first + 3].astype(float), (-2, -1), (0, 1)
+    )
+    return np.stack([w, e, n, s, nw - w - n, ne - e - n, sw - w - s, se - e - s], -1)
 
 
 def _unseen_slope(table: ColourTable, shape: tuple[int, int], gain: float) -> float:

@@ -63,16 +63,16 @@ def bushing_of(
     """
     spec, mu = sim.spec, sim.spec.gel.friction
     sim.reset(indenter, seed=0)
-    pressed = sim.step_force(gel_T_indenter, normal_force_n)
+    pressed = sim.step_force(gel_T_indenter, normal_force_n, look=False)
     centre, held, limit = pressed.centre_of_pressure_m, pressed.gel_T_indenter, mu * pressed.normal_force_n
     radius = max(mean_radius_m(pressed, spec.gel_grid), 0.5 * spec.gel_grid.spacing_m)
     foot = np.array([*centre, -pressed.indent_depth_m])
 
     def turned(rotvec: np.ndarray) -> TactileFrame:
-        return sim.step(pose(foot) @ pose((0, 0, 0), from_rotvec(rotvec)) @ pose(-foot) @ held)
+        return sim.step(pose(foot) @ pose((0, 0, 0), from_rotvec(rotvec)) @ pose(-foot) @ held, look=False)
 
     def shear_at(shift_m: float) -> np.ndarray:
-        return sim.step(pose((shift_m, shift_m, 0)) @ held).shear_force_n - pressed.shear_force_n
+        return sim.step(pose((shift_m, shift_m, 0)) @ held, look=False).shear_force_n - pressed.shear_force_n
 
     def torsion_at(angle_rad: float) -> np.ndarray:
         return np.array([turned(np.array([0, 0, angle_rad])).torsion_nm - pressed.torsion_nm])
@@ -85,10 +85,10 @@ def bushing_of(
     small = _SMALL * limit / (8 * shear_modulus * radius)  # a disc on a half-space gives way by more, on a layer by less
     tilts = rocking(0), rocking(1)
     sim.reset(indenter, seed=0)
-    sim.step(held)
+    sim.step(held, look=False)
     shear = _slope(shear_at, small, share * limit)
     sim.reset(indenter, seed=0)
-    sim.step(held)
+    sim.step(held, look=False)
     torsion = _slope(torsion_at, small / radius, share * limit * radius)
     return Bushing(
         normal_n_m=float(normal_force_n / max(pressed.indent_depth_m, 1e-6)),

@@ -1,6 +1,7 @@
-"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press, simtouch.gel.dense_load and simtouch.gel.dense_slide.
+"""Twin of simtouch.gel.dense_cells, simtouch.gel.dense_press, simtouch.gel.dense_load and simtouch.gel.dense_slide; and of
+simtouch.gel.torus, simtouch.gel.window_load and simtouch.gel.window_slide. That of simtouch.gel.lanes is `numpy.fft`.
 
-The tables' convolutions as matrices between all cells of a small grid, and the contact problems solved with them.
+The convolutions as matrices between all cells of a small grid, and the contact problems solved with them.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Spline lift from the gel grid to the image, by SciPy's own interpolation."""
+"""Twin of simtouch.gel.lift_kernel: spline lift from the gel grid to the image, by SciPy's own interpolation."""
 
 import numpy as np
 from scipy.ndimage import map_coordinates, maximum_filter
