@@ -177,7 +177,8 @@ class Arm:
 
     def new_policy(self, episodes: Episodes):
         head = "diffusion" if "diffusion" in self.config.algorithm else "regression"
-        return new_policy(self.view, episodes, head, seed=self.seed, execute=self.config.execute)
+        features = self.observer.layout.get("features", 0)
+        return new_policy(self.view, episodes, head, features=features, seed=self.seed, execute=self.config.execute)
 
     @property
     def fitting(self) -> FitConfig:

@@ -18,6 +18,7 @@ from simtouch.geometry.gap_map import Indenter
 from simtouch.scenes.gel_bushing import Bushing, bushing_of
 from simtouch.sensors import SENSORS
 from simtouch.sensors.sizes import shrink
+from simtouch.simulator import SavedTouch
 from simtouch_envs.gripper import SIDES, Pads
 
 ImageSize = Literal["160x120", "full"]
@@ -101,6 +102,14 @@ class Fingertips:
         """Let go; `held` is what will be touched (one for both sides, or one each)."""
         self._sim.reset(held, seed=seed)
         self.frame = None
+
+    def save(self) -> SavedTouch:
+        """What the gels remember now, for `restore`."""
+        return self._sim.save()
+
+    def restore(self, saved: SavedTouch, gel_T_held: np.ndarray) -> None:
+        """Have been pressed as at `save`, by what lay at these poses then, (2, 4, 4), z aside; call it after `reset`."""
+        self._sim.restore(saved, gel_T_held)
 
     def feel(self, gel_T_held: np.ndarray, normal_force_n: np.ndarray, dt_s: float, *, look: bool = True) -> TactileFrame:
         """The next reading.

@@ -1,7 +1,8 @@
 """Reinforcement learning on touch: environments and a budget of steps in, a player trained by PPO or SAC of Stable-Baselines3 out.
 
 Settings are those that learned the straight wire and the L-bend from forces. Observations and rewards are normalised by their running
-spread; tactile images become features of a frozen encoder, all environments in one batch.
+spread; tactile images become features of a frozen encoder, all environments in one batch. Hundreds of features weigh together as much
+as the state: at full size they drown it.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any, Literal
 
 import gymnasium as gym
 import torch
+from gymnasium.spaces import flatdim
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from simtouch._checks import pick
@@ -20,6 +23,23 @@ from simtouch_envs.imitation.observers import Features, Numbers
 from simtouch_envs.imitation.policies import Needs
 from simtouch_envs.vec_features import FeatureVecEnv
 from simtouch_envs.wrappers import resting_images, sensor_of
+
+
+class EvenGroups(BaseFeaturesExtractor):
+    """All entries of a Dict of numbers side by side, each divided by the root of its size, so that they weigh alike.
+
+    Args:
+        space: Of the observations.
+    """
+
+    def __init__(self, space: gym.spaces.Dict):
+        self._sizes = {key: flatdim(box) for key, box in space.spaces.items()}
+        super().__init__(space, sum(self._sizes.values()))
+
+    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(B, D) of entries (B, ...)."""
+        return torch.cat([observations[key].flatten(1) / size**0.5 for key, size in self._sizes.items()], 1)
+
 
 LearnerName = Literal["ppo", "sac"]
 NUM_ENVS = {"ppo": 8, "sac": 2}
@@ -33,7 +53,7 @@ _KINDS: dict[str, tuple[type, dict[str, Any]]] = {
             "n_epochs": 8,
             "gae_lambda": 0.95,
             "learning_rate": 5e-4,
-            "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.7},
+            "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.7, "features_extractor_class": EvenGroups},
         },
     ),
     "sac": (
@@ -45,7 +65,7 @@ _KINDS: dict[str, tuple[type, dict[str, Any]]] = {
             "batch_size": 256,
             "learning_rate": 1e-3,
             "buffer_size": 100_000,
-            "policy_kwargs": {"net_arch": [64, 64]},
+            "policy_kwargs": {"net_arch": [64, 64], "features_extractor_class": EvenGroups},
         },
     ),
 }

@@ -4,6 +4,7 @@ A robot is asked for its MJCF once, bound to the compiled model, and then reads 
 simulation, or of one row of a batch.
 """
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -77,7 +78,7 @@ def lead(target: np.ndarray, place: np.ndarray, action: np.ndarray, hand: Hand, 
     """Move a hand's target, (3,) or (4,) with yaw, by an action. Further from the hand's place than the leash it is pulled back to it."""
     target[:3] += action[:3] * STEP_M_S * dt_s
     ahead = target[:3] - place[:3]
-    if (far := float(np.linalg.norm(ahead))) > hand.leash_m:
+    if (far := math.sqrt(ahead.dot(ahead))) > hand.leash_m:
         target[:3] = place[:3] + ahead * (hand.leash_m / far)
     if hand.yaw:
         target[3] = np.clip(target[3] + action[3] * YAW_RAD_S * dt_s, -MOST_YAW_RAD, MOST_YAW_RAD)
@@ -145,7 +146,9 @@ class FloatingHand:
         self._target = np.array(target, float)
 
     def _controls(self) -> np.ndarray:
-        return np.concatenate([self._target, np.full(len(SIDES), self._grip_n)])
+        controls = np.full(self.action_size + len(SIDES), self._grip_n)
+        controls[: self.action_size] = self._target
+        return controls
 
 
 def make_robot(name: str, action_mode: str, control_hz: float, *, yaw: bool, grip_force_n: float) -> Robot:

@@ -7,12 +7,13 @@ pytest.importorskip("gymnasium")
 pytest.importorskip("torch")
 
 import torch
+from gymnasium import spaces
 
 pytest.importorskip("stable_baselines3")
 
 from simtouch_envs.imitation.observers import Features, Numbers
 from simtouch_envs.imitation.rollouts import Play, play
-from simtouch_envs.reinforcement import LearnConfig, learn
+from simtouch_envs.reinforcement import EvenGroups, LearnConfig, learn
 from simtouch_envs.touch_features import TouchFeatures
 
 from simtouch.models.vit import EncoderConfig, VisionTransformer
@@ -48,3 +49,13 @@ def test_sac_learns_to_follow():
     _, before = learned(LearnConfig(learner="sac", steps=20))
     _, after = learned(LearnConfig(learner="sac", steps=6000))
     assert np.mean([e.completion for e in after.endings]) > np.mean([e.completion for e in before.endings]) + 0.3
+
+
+def test_many_features_weigh_as_much_as_a_short_state():
+    space = spaces.Dict({"features": spaces.Box(-1, 1, (700,)), "state": spaces.Box(-1, 1, (6,))})
+    seen = {key: torch.randn(50, *box.shape) for key, box in space.spaces.items()}
+    found = EvenGroups(space)(seen)
+    assert found.shape == (50, 706)
+    features, state = found.split([700, 6], 1)
+    assert features.square().sum(1).mean() == pytest.approx(1, abs=0.1)
+    assert state.square().sum(1).mean() == pytest.approx(1, abs=0.4)

@@ -65,10 +65,3 @@ def ball_of(bead: Bead, texture: str | None) -> Solid:
         return indenters.sphere(radius_m=bead.radius_m)
     pick("bead_texture", texture, TEXTURES)
     return indenters.textured_ball(bead.radius_m, texture)
-
-
-def check_options(options: dict) -> None:
-    """Refuse options of `reset` that are not known."""
-    unknown = set(options) - {"maze", "state"}
-    if unknown:
-        raise ArgumentError(f"`options` may hold maze or state; got {', '.join(sorted(map(str, unknown)))}.")

@@ -1,5 +1,6 @@
 """Bead maze: slide a bead along a bent wire by touch alone. The page of the environment is the docstring of `BeadMazeEnv`."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -8,24 +9,20 @@ import numpy as np
 from simtouch import SensorSpec
 from simtouch._checks import as_number
 from simtouch.geometry.pose import rotation_z
-from simtouch_envs.bead_maze.choices import ball_of, check_choices, check_options, maze_of, numbers_of
-from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, PER_SPLIT, START_M, Bead, Maze
-from simtouch_envs.bead_maze.model import MazePhysics
+from simtouch.indenters.solid import Solid
+from simtouch_envs.bead_maze.choices import ball_of, check_choices, maze_of, numbers_of
+from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, PER_SPLIT, START_M, Bead, Maze, maze
+from simtouch_envs.bead_maze.model import MazePhysics, maze_mjcf
 from simtouch_envs.bead_maze.rules import reward_terms, why_lost
-from simtouch_envs.bead_maze.worlds import World, Worlds
-from simtouch_envs.coupling import Held, held_by
-from simtouch_envs.fingertips import FingertipConfig, Fingertips, pads_for_ball, sensor_of
-from simtouch_envs.gripper import SIDES
-from simtouch_envs.physics import SceneCamera, import_mujoco
+from simtouch_envs.fingertips import FingertipConfig, pads_for_ball
+from simtouch_envs.gripper_env import GripperEnv
 from simtouch_envs.robots import STEP_M_S, YAW_RAD_S, make_robot
-from simtouch_envs.touch_env import SCENE_SHAPE, Spaces, TouchEnv, box
+from simtouch_envs.worlds import Worlds
 
-_MOST_FORCE_N = 20.0
 _NOISE_M = 1e-3
-_NOISE_STEPS = 2  # of MuJoCo, after which the first observation is made
 
 
-class BeadMazeEnv(TouchEnv):
+class BeadMazeEnv(GripperEnv):
     """A gripper holds a bead on a bent wire and moves it to the wire's end; it neither sees nor knows the wire.
 
     ## Description
@@ -80,6 +77,8 @@ class BeadMazeEnv(TouchEnv):
     * v0: first version.
     """
 
+    kind, noise_size = "maze", 3
+
     def __init__(
         self,
         sensor: str | SensorSpec = "digit",
@@ -124,40 +123,31 @@ class BeadMazeEnv(TouchEnv):
         self.reward_type = reward_type
         self.force_budget_n = as_number("force_budget_n", force_budget_n, above=0)
         self.family, self.split, self._bead = family, split, bead
-        self._numbers_drawn = numbers_of(mazes)
-        spec = sensor_of(sensor, fingertips)
-        self.physics_steps = round(1 / (control_hz * physics.timestep_s))
-        self.dt_s = self.physics_steps * physics.timestep_s
-        self._robot = make_robot(robot, action_mode, control_hz, yaw=FAMILIES[family].yaw, grip_force_n=physics.grip_force_n)
+        numbers = numbers_of(mazes)
         self.pads = pads_for_ball(sensor, bead.radius_m, physics.grip_force_n)
-        self._reach_m = min(self.pads.half_size_m[:2])
-        self._worlds = Worlds(bead, self.pads, self._robot, physics)
-        images = dict.fromkeys(("tactile_left", "tactile_right"), spec.image_shape)
-        limits = self._robot.state_limits
+        carried = make_robot(robot, action_mode, control_hz, yaw=FAMILIES[family].yaw, grip_force_n=physics.grip_force_n)
         super().__init__(
-            Spaces(state=box(limits), force=box(_MOST_FORCE_N, (6,)), images=images, action=box(1.0, (self._robot.action_size,))),
+            sensor,
+            fingertips,
+            worlds=Worlds(
+                lambda one: maze_mjcf(one, bead, self.pads, carried, physics), carried, held="bead", timestep_s=physics.timestep_s
+            ),
+            robot=carried,
+            numbers=numbers,
+            timestep_s=physics.timestep_s,
+            control_hz=control_hz,
+            state_limits=carried.state_limits,
+            action_size=carried.action_size,
             obs_type=obs_type,
             render_mode=render_mode,
         )
-        self.touch = Fingertips(sensor, fingertips) if self.looks else None
-        self._ball = ball_of(bead, bead_texture)
-        self._camera: SceneCamera | None = None
-        self.episode = 0
+        self._reach_m = min(self.pads.half_size_m[:2])
+        self._ball, self._smooth = ball_of(bead, bead_texture), bead_texture is None
 
     @property
     def maze(self) -> Maze:
         """The maze that is played."""
-        return self._world.maze
-
-    @property
-    def model(self) -> Any:
-        """MuJoCo's model of the maze."""
-        return self._world.model
-
-    @property
-    def held(self) -> Held:
-        """What the pads hold, as MuJoCo knows it."""
-        return self._held
+        return self._world.played
 
     @property
     def start_tangent(self) -> np.ndarray:
@@ -174,101 +164,51 @@ class BeadMazeEnv(TouchEnv):
         """How far a full action turns it."""
         return YAW_RAD_S * self.dt_s
 
-    def hand_m(self) -> np.ndarray:
-        """The hand from where it began, (3,)."""
-        return self._robot.place_m(self._fields)
-
     def action_of_hand(self, action: np.ndarray) -> np.ndarray:
         """The action that comes nearest to one of `delta_xyz`: the same, or that of the arm's joints."""
         return self._robot.action_of_hand(self._fields, action)
 
     def save(self) -> dict[str, Any]:
         """The present state, for `reset(options={"state": ...})`. The gel's memory is not in it: it begins anew from the springs."""
-        return {"maze": self.maze.name, "physics": self.physics_state(), "target": self._robot.save(), "s_m": self._s_m}
-
-    def close(self) -> None:
-        """Close windows and pictures."""
-        super().close()
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
-
-    def _begin(self, options: dict) -> None:
-        check_options(options)
-        saved = options.get("state")
-        drawn = int(self._numbers_drawn[self.np_random.integers(len(self._numbers_drawn))])
-        noise = _NOISE_M * self.np_random.uniform(-1, 1, 3) * (1, 0, 1)
-        seed = int(self.np_random.integers(2**31))
-        self._enter(maze_of(saved["maze"] if saved else options.get("maze", drawn), self.family, self.split, self._bead))
-        if saved:
-            self._worlds.restore(self._world, np.asarray(saved["physics"], float))
-            self._robot.load(saved["target"])
-        else:
-            self._worlds.restore(self._world, self._world.grasped)
-            self._data.ctrl[:] = self._robot.begin(self._data, noise)
-            import_mujoco().mj_step(self._world.model, self._data, _NOISE_STEPS)
-        self._s_m = float(saved["s_m"]) if saved else START_M
-        self._peak_n, self._lost, self._begun_m = 0.0, False, self._s_m
-        self._moved, self.episode = None, self.episode + 1
-        self._observe_physics(self._data)
-        if self.touch is not None:
-            self.touch.reset(self._ball, seed=seed)
-            self.touch.feel(self._held.unsheared(), self._held.normal_force_n, self.dt_s, look=False)
-            self._feel()
-
-    def _enter(self, chosen: Maze) -> None:
-        """Play this maze from now on."""
-        self._world: World = self._worlds[chosen]
-        self._data = self._world.data
-        self._places = self._world.places
-        self._robot.bind(self._world.model)
-
-    def _advance(self, action: np.ndarray) -> tuple[dict[str, float], bool]:
-        fields, self._moved = self._moved, None
-        if fields is None:
-            self._data.ctrl[:] = self.controls_for(action)
-            import_mujoco().mj_step(self._world.model, self._data, self.physics_steps)
-            fields = self._data
-        return self._sense(fields)
+        return self._saved(self.maze.name) | {"s_m": self._s_m}
 
     def controls_for(self, action: np.ndarray) -> np.ndarray:
         """MuJoCo's controls for an action within the box; the hand's target moves on."""
         return self._robot.command(self._fields, action)
 
-    def moved_by_others(self, fields, state: np.ndarray) -> None:
-        """Take it that the physics of the next step is done: `fields` as of MuJoCo's data, `state` as `physics_state` gives it."""
-        self._moved = fields
-        self._worlds.set_state(self._world, state)
+    def _chosen(self, chosen: int | str | Maze) -> Maze:
+        return maze_of(chosen, self.family, self.split, self._bead)
 
-    def physics_state(self) -> np.ndarray:
-        """MuJoCo's state now (mjSTATE_INTEGRATION)."""
-        return self._worlds.state_of(self._world.model, self._data)
+    def _solid(self, played: Maze) -> Solid:
+        return self._ball
 
-    def _sense(self, fields) -> tuple[dict[str, float], bool]:
-        """What became of an action: reward terms, and whether the episode ends."""
-        before = self._s_m
-        self._observe_physics(fields)
-        if self.touch is not None:
-            self._feel()
-        net_n = float(np.linalg.norm(self._held.force_n.sum(0)))
+    def _grasped_alike(self, played: Maze) -> Maze:
+        # The hand stands upright wherever the wire leads: only a pattern lies otherwise in every maze.
+        return maze(self.family, self.split, 0, self._bead) if self._smooth else played
+
+    def _first_controls(self, noise: np.ndarray) -> np.ndarray:
+        return self._robot.begin(self._data, _NOISE_M * noise * (1, 0, 1))
+
+    def _begin_rules(self, saved: dict[str, Any] | None) -> None:
+        self._s_m = self._begun_m = float(saved["s_m"]) if saved else START_M
+
+    def _observe(self, held_m: np.ndarray) -> None:
+        self._before_m = self._s_m
+        self._s_m, self._off_wire_m = self.maze.wire.project(held_m, self._s_m)
+
+    def _judge(self) -> tuple[dict[str, float], bool]:
+        net = self._held.force_n[0] + self._held.force_n[1]
+        net_n = math.sqrt(net.dot(net))
         self._peak_n = max(self._peak_n, net_n)
         self._lost = why_lost(
             slip_m=self._slip_m, reach_m=self._reach_m, off_wire_m=self._off_wire_m, net_n=net_n, budget_n=self.force_budget_n
         )
-        lost = bool(self._lost)
-        won = not lost and bool(self._s_m >= self.maze.wire.length_m - END_M)
-        return reward_terms(self.reward_type, gained_m=self._s_m - before, net_n=net_n, won=won, lost=lost), won or lost
+        won, lost = self._won(), bool(self._lost)
+        terms = reward_terms(self.reward_type, gained_m=self._s_m - self._before_m, net_n=net_n, won=won, lost=lost)
+        return terms, won or lost
 
-    def _observe_physics(self, fields) -> None:
-        self._fields = fields
-        bead_m = np.array(fields.xpos[self._places.held])
-        self._held = held_by(fields, self._places)
-        self._s_m, self._off_wire_m = self.maze.wire.project(bead_m, self._s_m)
-        apart = bead_m - self.maze.wire.at(START_M) - self._robot.place_m(fields)
-        self._slip_m = float(np.linalg.norm(apart - self._world.hand_from_bead_m))
-
-    def _feel(self) -> None:
-        self.touch.feel(self._held.gel_T_held, self._held.normal_force_n, self.dt_s)
+    def _won(self) -> bool:
+        return bool(self._s_m >= self.maze.wire.length_m - END_M and not self._lost)
 
     def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
         force = self._held.force_n
@@ -276,24 +216,8 @@ class BeadMazeEnv(TouchEnv):
             force = force @ rotation_z(-yaw).T
         return self._robot.state(self._fields), force.ravel()
 
-    def _images(self) -> dict[str, np.ndarray]:
-        return {f"tactile_{side}": image for side, image in zip(SIDES, self.touch.frame.image, strict=True)}
-
     def _facts(self) -> dict[str, Any]:
-        return {
-            "progress": float(np.clip((self._s_m - START_M) / self.maze.travel_m, 0, 1)),
-            "distance_m": float(self._s_m - self._begun_m),
-            "is_success": bool(self._s_m >= self.maze.wire.length_m - END_M and not self._lost),
-            "lost": self._lost,
-            "peak_force_n": self._peak_n,
-            "slip_m": self._slip_m,
-            "maze": self.maze.name,
+        return super()._facts() | {
+            "progress": min(max((self._s_m - START_M) / self.maze.travel_m, 0.0), 1.0),
+            "distance_m": self._s_m - self._begun_m,
         }
-
-    def _scene(self) -> np.ndarray:
-        if self._camera is None or self._camera.model is not self._world.model:
-            if self._camera is not None:
-                self._camera.close()
-            self._camera = SceneCamera(self._world.model, "side", SCENE_SHAPE)
-        import_mujoco().mj_kinematics(self._world.model, self._data)  # places now; the state and the next step stay as they are
-        return self._camera.shoot(self._data)

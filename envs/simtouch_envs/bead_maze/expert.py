@@ -9,6 +9,7 @@ Without m the heading goes stale where somebody else moves the hand, as in DAgge
 v has no y. In the family `3d` the hand turns about z with v.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from simtouch._checks import ArgumentError
 from simtouch_envs.bead_maze.env import BeadMazeEnv
 from simtouch_envs.bead_maze.mazes import FAMILIES
 
+_PLANE = np.array([1.0, 0.0, 1.0])
 _STANDS_M = 0.3e-3  # a hand that moves less in a step says nothing of the way
 
 
@@ -55,20 +57,21 @@ class BeadMazeExpert:
     def act(self) -> np.ndarray:
         """The next action, within the box."""
         c, v = self.config, self._heading
-        self._force = c.keeps * self._force + (1 - c.keeps) * self._env.held.force_n.sum(0)
-        across = self._force - (self._force @ v) * v
+        left, right = self._env.held.force_n
+        self._force = c.keeps * self._force + (1 - c.keeps) * (left + right)
+        across = self._force - self._force.dot(v) * v
         here = self._env.hand_m()
         moved, self._last_m = here - self._last_m, here
         if c.feels == "touch":
             v = v + c.turn_per_n * across
-        if c.feels != "blind" and (size := float(np.linalg.norm(moved))) > _STANDS_M:
+        if c.feels != "blind" and (size := _length(moved)) > _STANDS_M:
             v = v + c.motion_share * moved / size
         if not self._spatial:
-            v = v * (1, 0, 1)
-        self._heading = v = v / np.linalg.norm(v)
+            v = v * _PLANE
+        self._heading = v = v / _length(v)
         target = v * c.speed_m_s * self._env.dt_s + (c.give_m_n * across if c.feels == "touch" else 0.0)
         most = self._env.full_step_m
-        target *= min(1.0, most / max(float(np.linalg.norm(target)), 1e-12))
+        target *= min(1.0, most / max(_length(target), 1e-12))
         return self._env.action_of_hand(np.append(target / most, self._turn()) if self._spatial else target / most)
 
     def _turn(self) -> float:
@@ -76,3 +79,7 @@ class BeadMazeExpert:
         turn = float(np.clip((wanted - self._yaw_rad) / self._env.full_turn_rad, -1, 1))
         self._yaw_rad += turn * self._env.full_turn_rad
         return turn
+
+
+def _length(vector: np.ndarray) -> float:
+    return math.sqrt(vector.dot(vector))

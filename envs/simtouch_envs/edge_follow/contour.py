@@ -32,7 +32,8 @@ class Contour:
         turn = np.linspace(0, 1, len(around) + 1)
         fine = CubicSpline(turn, np.concatenate([around, around[:1]]), bc_type="periodic")
         at = np.linspace(0, 1, _FINER * ENTRIES + 1)
-        s = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(fine(at), axis=0), axis=1))])
+        x, y = np.diff(fine(at), axis=0).T
+        s = np.concatenate([[0.0], np.cumsum(np.sqrt(x * x + y * y))])
         self.length_m = float(s[-1])
         self.spacing_m = self.length_m / ENTRIES
         at = np.interp(np.arange(ENTRIES) * self.spacing_m, s, at)
@@ -49,6 +50,11 @@ class Contour:
     def normals(self) -> np.ndarray:
         """Unit normals of the table into the inside, (1600, 2)."""
         return np.stack([-self.tangents[:, 1], self.tangents[:, 0]], axis=1)
+
+    @property
+    def least_bend_radius_m(self) -> float:
+        """Of bends to either side."""
+        return 1 / float(np.abs(self.bends_1_m).max())
 
     def at(self, s_m: float) -> np.ndarray:
         """The place at arc length s, any number of turns, (2,)."""

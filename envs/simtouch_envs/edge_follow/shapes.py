@@ -81,9 +81,12 @@ def shape(family: str, split: str, number: int) -> Shape:
     rng = np.random.default_rng(np.random.SeedSequence(20261123, spawn_key=key))
     for _ in range(_TRIES):
         contour = Contour(kind.around(rng))
-        certificate = certify(contour)
-        if _within(certificate, kind):
-            return Shape(family=family, split=split, number=int(number), contour=contour, certificate=certificate)
+        low, high = kind.length_m
+        # What is quickly told first: most are refused by it.
+        if low <= contour.length_m <= high and contour.least_bend_radius_m >= kind.least_bend_radius_m:
+            certificate = certify(contour)
+            if certificate.least_width_m >= kind.least_width_m and certificate.elongation >= kind.least_elongation:
+                return Shape(family=family, split=split, number=int(number), contour=contour, certificate=certificate)
     raise ArgumentError(f"no contour of the family `{family}` meets its bounds.")
 
 
@@ -114,19 +117,9 @@ def certify(contour: Contour) -> Certificate:
     extents = np.ptp(contour.points_m @ np.stack([np.cos(angles), np.sin(angles)]), axis=0)
     return Certificate(
         length_m=contour.length_m,
-        least_bend_radius_m=1 / float(np.abs(contour.bends_1_m).max()),
+        least_bend_radius_m=contour.least_bend_radius_m,
         least_width_m=float(apart[far].min()) if far.any() else np.inf,
         elongation=float(extents.max() / extents.min()),
-    )
-
-
-def _within(found: Certificate, kind: Family) -> bool:
-    low, high = kind.length_m
-    return (
-        found.least_bend_radius_m >= kind.least_bend_radius_m
-        and found.least_width_m >= kind.least_width_m
-        and found.elongation >= kind.least_elongation
-        and low <= found.length_m <= high
     )
 
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from simtouch import SensorSpec
 from simtouch._checks import ArgumentError
-from simtouch_envs.coupling import Held, held_by
-from simtouch_envs.fingertips import FingertipConfig, Fingertips, sensor_of
+from simtouch.indenters.solid import Solid
+from simtouch_envs.fingertips import FingertipConfig, sensor_of
 from simtouch_envs.grasp_lift.jars import PER_SPLIT, Jar, jar, jar_of, numbers_of
-from simtouch_envs.grasp_lift.model import LiftPhysics, World, Worlds, places_in
+from simtouch_envs.grasp_lift.model import LiftPhysics, jar_mjcf, pads_for
 from simtouch_envs.gripper import SIDES, Hand
-from simtouch_envs.physics import SceneCamera, import_mujoco
+from simtouch_envs.gripper_env import GripperEnv
 from simtouch_envs.robots import MOST_SPEED_M_S, STEP_M_S, FloatingHand
-from simtouch_envs.touch_env import SCENE_SHAPE, Spaces, TouchEnv, box
+from simtouch_envs.worlds import Worlds
 
 GRIP_N_S = 5.0
 """Change of the grip at full action."""
@@ -24,12 +24,10 @@ MOST_GRIP_N = 8.0
 _HEIGHT_M = 0.03
 _HOLD_S = 0.5
 _SLID_M = 6e-3
-_MOST_FORCE_N = 20.0
 _NOISE_M, _NOISE_N = 0.3e-3, 0.03
-_NOISE_STEPS = 2  # of MuJoCo, after which the first observation is made
 
 
-class GraspLiftEnv(TouchEnv):
+class GraspLiftEnv(GripperEnv):
     """A gripper takes a jar by its knob and lifts it; it knows neither how heavy the jar nor how fragile the knob is.
 
     ## Description
@@ -83,7 +81,7 @@ class GraspLiftEnv(TouchEnv):
     * v0: first version.
     """
 
-    metadata = TouchEnv.metadata
+    kind, noise_size = "jar", 2
 
     def __init__(
         self,
@@ -117,33 +115,31 @@ class GraspLiftEnv(TouchEnv):
             if value not in known:
                 raise ArgumentError(f"`{name}` must be one of {', '.join(map(str, known))}; got {value!r}.")
         self.reward_type, self.family, self.split = reward_type, family, split
-        self._numbers_drawn = numbers_of(jars)
+        numbers = numbers_of(jars)
         jar(family, split, 0)  # refuses what is not known
-        self.sensor = sensor_of(sensor, fingertips)
-        self.physics_steps = round(1 / (control_hz * physics.timestep_s))
-        self.dt_s = self.physics_steps * physics.timestep_s
-        self._robot = FloatingHand(Hand(), grip_force_n=physics.first_grip_n, control_hz=control_hz)
-        self._physics = physics
-        self._worlds = Worlds(self.sensor, self._robot, physics, _gripping)
-        images = dict.fromkeys(("tactile_left", "tactile_right"), self.sensor.image_shape)
-        state = box([MOST_GRIP_N, MOST_SPEED_M_S, MOST_SPEED_M_S])
+        spec = sensor_of(sensor, fingertips)
+        robot = FloatingHand(Hand(), grip_force_n=physics.first_grip_n, control_hz=control_hz)
+        self._first_grip_n = physics.first_grip_n
         super().__init__(
-            Spaces(state=state, force=box(_MOST_FORCE_N, (6,)), images=images, action=box(1.0, (2,))),
+            sensor,
+            fingertips,
+            worlds=Worlds(
+                lambda one: jar_mjcf(one, pads_for(spec, one), robot, physics), robot, held="jar", timestep_s=physics.timestep_s
+            ),
+            robot=robot,
+            numbers=numbers,
+            timestep_s=physics.timestep_s,
+            control_hz=control_hz,
+            state_limits=[MOST_GRIP_N, MOST_SPEED_M_S, MOST_SPEED_M_S],
+            action_size=2,
             obs_type=obs_type,
             render_mode=render_mode,
         )
-        self.touch = Fingertips(sensor, fingertips) if self.looks else None
-        self._camera: SceneCamera | None = None
 
     @property
     def jar(self) -> Jar:
         """The jar that is played."""
-        return self._world.jar
-
-    @property
-    def held(self) -> Held:
-        """What the pads hold, as MuJoCo knows it."""
-        return self._held
+        return self._world.played
 
     @property
     def friction(self) -> float:
@@ -162,65 +158,43 @@ class GraspLiftEnv(TouchEnv):
 
     def save(self) -> dict[str, Any]:
         """The present state, for `reset(options={"state": ...})`. The gel's memory is not in it: it begins anew from the springs."""
-        state = self._worlds.state_of(self._world)
-        motors = {"target": self._robot.save(), "grip_n": self._grip_n}
-        return {"jar": self.jar, "physics": state, **motors, "held_steps": self._held_steps}
+        return self._saved(self.jar) | {"grip_n": self._grip_n, "held_steps": self._held_steps}
 
-    def close(self) -> None:
-        """Close windows and pictures."""
-        super().close()
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+    def controls_for(self, action: np.ndarray) -> np.ndarray:
+        """MuJoCo's controls for an action within the box; the grip and the hand's target move on."""
+        self._grip_n = min(max(self._grip_n + action[0] * GRIP_N_S * self.dt_s, 0.0), MOST_GRIP_N)
+        return self._gripping(self._robot.command(self._fields, np.array([0, 0, action[1] * LIFT_M_S / STEP_M_S])))
 
-    def _begin(self, options: dict) -> None:
-        unknown = set(options) - {"jar", "state"}
-        if unknown:
-            raise ArgumentError(f"`options` may hold jar or state; got {', '.join(sorted(map(str, unknown)))}.")
-        saved = options.get("state")
-        drawn = int(self._numbers_drawn[self.np_random.integers(len(self._numbers_drawn))])
-        noise, seed = self.np_random.uniform(-1, 1, 2), int(self.np_random.integers(2**31))
-        self._enter(jar_of(saved["jar"] if saved else options.get("jar", drawn), self.family, self.split))
-        if saved:
-            self._worlds.restore(self._world, np.asarray(saved["physics"], float))
-            self._robot.load(saved["target"])
-            self._grip_n = float(saved["grip_n"])
-        else:
-            self._worlds.restore(self._world, self._world.grasped)
-            self._grip_n = self._physics.first_grip_n + _NOISE_N * noise[0]
-            self._data.ctrl[:] = _gripping(self._robot.begin(self._data, np.array([0, 0, _NOISE_M * noise[1]])), self._grip_n)
-            import_mujoco().mj_step(self._world.model, self._data, _NOISE_STEPS)
+    def _chosen(self, chosen: int | str | Jar) -> Jar:
+        return jar_of(chosen, self.family, self.split)
+
+    def _solid(self, played: Jar) -> Solid:
+        return played.solid()
+
+    def _first_controls(self, noise: np.ndarray) -> np.ndarray:
+        self._grip_n = self._first_grip_n + _NOISE_N * noise[0]
+        return self._gripping(self._robot.begin(self._data, np.array([0, 0, _NOISE_M * noise[1]])))
+
+    def _gripping(self, controls: np.ndarray) -> np.ndarray:
+        """Controls with the closing force of now."""
+        controls[-len(SIDES) :] = self._grip_n
+        return controls
+
+    def _begin_rules(self, saved: dict[str, Any] | None) -> None:
+        self._grip_n = float(saved["grip_n"]) if saved else self._grip_n
         self._held_steps = int(saved["held_steps"]) if saved else 0
-        self._peak_n, self._lost, self._slide_m = 0.0, False, np.zeros(len(SIDES))
-        self._on_pads_m = None
-        self._observe_physics(self._data)
-        if self.touch is not None:
-            self.touch.reset(self.jar.solid(), seed=seed)
-            self.touch.feel(self._held.unsheared(), self._held.normal_force_n, self.dt_s, look=False)
-            self._feel()
+        self._height_m, self._slide_m, self._on_pads_m = 0.0, np.zeros(len(SIDES)), None
 
-    def _enter(self, chosen: Jar) -> None:
-        """Play this jar from now on."""
-        self._world: World = self._worlds[chosen]
-        self._data = self._world.data
-        self._places = places_in(self._world.model)
-        self._robot.bind(self._world.model)
+    def _observe(self, held_m: np.ndarray) -> None:
+        fields, pads = self._fields, self._places.pads
+        self._before_m, self._height_m = min(self._height_m, _HEIGHT_M), float(held_m[2]) - self.jar.stands_m
+        turns = fields.xmat[pads].reshape(-1, 3, 3)
+        on_pads = np.einsum("sij,si->sj", turns, held_m - fields.xpos[pads])[:, :2]
+        if self._on_pads_m is not None:
+            self._slide_m = np.linalg.norm(on_pads - self._on_pads_m, axis=1)
+        self._on_pads_m = on_pads
 
-    def _advance(self, action: np.ndarray) -> tuple[dict[str, float], bool]:
-        self._data.ctrl[:] = self._controls_for(action)
-        import_mujoco().mj_step(self._world.model, self._data, self.physics_steps)
-        return self._sense(self._data)
-
-    def _controls_for(self, action: np.ndarray) -> np.ndarray:
-        self._grip_n = float(np.clip(self._grip_n + action[0] * GRIP_N_S * self.dt_s, 0, MOST_GRIP_N))
-        return _gripping(self._robot.command(self._fields, np.array([0, 0, action[1] * LIFT_M_S / STEP_M_S])), self._grip_n)
-
-    def _sense(self, fields) -> tuple[dict[str, float], bool]:
-        """After MuJoCo has moved on: reward terms, and whether the episode ends."""
-        before_m = min(self._height_m, _HEIGHT_M)
-        self._observe_physics(fields)
-        if self.touch is not None:
-            self._feel()
+    def _judge(self) -> tuple[dict[str, float], bool]:
         hardest = float(self._held.normal_force_n.max())
         self._peak_n = max(self._peak_n, hardest)
         self._lost = "crushed" if hardest > self.crush_n else "dropped" if self._slip_m > _SLID_M else False
@@ -230,7 +204,7 @@ class GraspLiftEnv(TouchEnv):
         if self.reward_type == "sparse":
             return {"success": float(won)}, won or lost
         terms = {
-            "lift": 100.0 * (min(self._height_m, _HEIGHT_M) - before_m),
+            "lift": 100.0 * (min(self._height_m, _HEIGHT_M) - self._before_m),
             "held": 0.1 * up,
             "slide": -100.0 * float(self._slide_m.mean()),
             "time": -0.01,
@@ -242,53 +216,17 @@ class GraspLiftEnv(TouchEnv):
     def _won(self) -> bool:
         return self._held_steps * self.dt_s >= _HOLD_S - 1e-9 and not self._lost
 
-    def _observe_physics(self, fields) -> None:
-        self._fields, places = fields, self._places
-        knob_m = np.array(fields.xpos[places.held])
-        self._held = held_by(fields, places)
-        self._height_m = float(knob_m[2]) - self.jar.stands_m
-        apart = knob_m - self._robot.place_m(fields) - self._world.hand_from_knob_m
-        self._slip_m = float(np.linalg.norm(apart))
-        turns = fields.xmat[list(places.pads)].reshape(-1, 3, 3)
-        on_pads = np.einsum("sij,si->sj", turns, knob_m - fields.xpos[list(places.pads)])[:, :2]
-        if self._on_pads_m is not None:
-            self._slide_m = np.linalg.norm(on_pads - self._on_pads_m, axis=1)
-        self._on_pads_m = on_pads
-
-    def _feel(self) -> None:
-        self.touch.feel(self._held.gel_T_held, self._held.normal_force_n, self.dt_s)
-
     def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
         up, closing = self._robot.state(self._fields)[5], self._fields.qvel[self._places.closing]
         return np.array([self._grip_n, up, closing]), self._held.force_n.ravel()
 
-    def _images(self) -> dict[str, np.ndarray]:
-        return {f"tactile_{side}": image for side, image in zip(SIDES, self.touch.frame.image, strict=True)}
-
     def _facts(self) -> dict[str, Any]:
         felt = self.touch.frame if self.touch is not None else None
         seen = {} if felt is None else {"slip_ratio": np.array(felt.slip_ratio), "slip_state": tuple(map(str, felt.slip_state))}
-        return {
+        own = {
             "progress": float(np.clip(self._height_m / _HEIGHT_M, 0, 1)),
             "height_m": self._height_m,
-            "is_success": self._won(),
-            "lost": self._lost,
-            "peak_force_n": self._peak_n,
             "crush_force_n": self.crush_n,
-            "slip_m": self._slip_m,
             "slide_m_s": self._slide_m / self.dt_s,
-            "jar": self.jar.name,
-            **seen,
         }
-
-    def _scene(self) -> np.ndarray:
-        if self._camera is None or self._camera.model is not self._world.model:
-            if self._camera is not None:
-                self._camera.close()
-            self._camera = SceneCamera(self._world.model, "side", SCENE_SHAPE)
-        return self._camera.shoot(self._data)
-
-
-def _gripping(controls: np.ndarray, grip_n: float) -> np.ndarray:
-    """Controls of a hand with another closing force."""
-    return np.concatenate([controls[: -len(SIDES)], np.full(len(SIDES), grip_n)])
+        return super()._facts() | own | seen

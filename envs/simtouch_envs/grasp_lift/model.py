@@ -1,13 +1,10 @@
-"""A jar as a model of MuJoCo: the jar and a hand in, MJCF out; compiled, grasped and kept for later by `Worlds`.
+"""A jar as a model of MuJoCo: the jar and a hand in, MJCF out.
 
 The knob meets the pads and nothing else; the jar meets the table and nothing else. Integrator and friction are those of the bead maze.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -15,15 +12,12 @@ from simtouch import SensorSpec, TactileSimulator
 from simtouch.geometry.pose import pose
 from simtouch.scenes.gel_bushing import Bushing, bushing_of
 from simtouch_envs.grasp_lift.jars import GRAVITY_M_S2, KNOBS, STEM_M, Jar, knob_solid
-from simtouch_envs.gripper import HELD, SIDES, Pads
-from simtouch_envs.physics import import_mujoco
+from simtouch_envs.gripper import HELD, Pads
 from simtouch_envs.robots import Robot
 
 STANDS = 4
 """Contact bit: the jar and the table."""
 _KNOB_KG = 2e-3
-_SETTLE_S = 0.3
-_KEPT = 128
 _SPRINGS_AT_N = (0.22, 0.33, 0.5, 0.75, 1.1, 1.7)
 """Normal forces at which springs are measured: the gel stiffens under load."""
 _WORKING_SHARE = 0.7
@@ -44,86 +38,6 @@ class LiftPhysics:
     """Force of each finger at the start."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class World:
-    """One jar in MuJoCo."""
-
-    jar: Jar
-    model: Any
-    data: Any
-    grasped: np.ndarray
-    """State (mjSTATE_INTEGRATION) with the knob between the pads and everything at rest."""
-    hand_from_knob_m: np.ndarray
-    """Where the knob then is, from where the hand was built, (3,)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """Where things are in the model: the same for every jar."""
-
-    held: int
-    pads: tuple[int, ...]
-    """Bodies."""
-    sites: tuple[int, ...]
-    felt: tuple[int, ...]
-    springs: tuple[tuple[int, int, int], ...]
-    closing: int
-    """In qvel: the left finger's slide; the right one moves as much."""
-
-
-class Worlds:
-    """Compiles jars and closes the fingers; the last 128 are kept."""
-
-    def __init__(self, spec: SensorSpec, robot: Robot, physics: LiftPhysics, controls: Callable[[np.ndarray, float], np.ndarray]):
-        self._mj = import_mujoco()
-        self._spec, self._robot, self._physics, self._controls = spec, robot, physics, controls
-        self._kept: OrderedDict[Jar, World] = OrderedDict()
-
-    def __getitem__(self, jar: Jar) -> World:
-        """The world of a jar, in whatever state it was left."""
-        if jar not in self._kept:
-            self._kept[jar] = self._settled(jar)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(jar)
-        return self._kept[jar]
-
-    def state_of(self, world: World) -> np.ndarray:
-        """The present state of a world (mjSTATE_INTEGRATION)."""
-        out = np.empty(self._mj.mj_stateSize(world.model, self._mj.mjtState.mjSTATE_INTEGRATION))
-        self._mj.mj_getState(world.model, world.data, out, self._mj.mjtState.mjSTATE_INTEGRATION)
-        return out
-
-    def restore(self, world: World, state: np.ndarray) -> None:
-        """Put a world into a state, with all that follows from it."""
-        self._mj.mj_setState(world.model, world.data, state, self._mj.mjtState.mjSTATE_INTEGRATION)
-        self._mj.mj_forward(world.model, world.data)
-
-    def _settled(self, jar: Jar) -> World:
-        mj = self._mj
-        model = mj.MjModel.from_xml_string(jar_mjcf(jar, pads_for(self._spec, jar), self._robot, self._physics))
-        data = mj.MjData(model)
-        self._robot.bind(model)
-        mj.mj_forward(model, data)
-        data.ctrl[:] = self._controls(self._robot.begin(data, np.zeros(3)), self._physics.first_grip_n)
-        mj.mj_step(model, data, round(_SETTLE_S / self._physics.timestep_s))
-        moved = data.body("jar").xpos - self._robot.place_m(data)
-        world = World(jar=jar, model=model, data=data, grasped=np.empty(0), hand_from_knob_m=moved)
-        return World(jar=jar, model=model, data=data, grasped=self.state_of(world), hand_from_knob_m=moved)
-
-
-def places_in(model) -> Places:
-    """Addresses of what the environment reads."""
-    return Places(
-        held=model.body("jar").id,
-        pads=tuple(model.body(f"{side}_pad").id for side in SIDES),
-        sites=tuple(model.site(f"gel_{side}").id for side in SIDES),
-        felt=tuple(int(model.sensor(f"{side}_felt").adr[0]) for side in SIDES),
-        springs=tuple(tuple(int(model.joint(f"{side}_{n}").qposadr[0]) for n in ("x", "y", "turn")) for side in SIDES),
-        closing=int(model.joint("left_close").dofadr[0]),
-    )
-
-
 def pads_for(spec: SensorSpec, jar: Jar) -> Pads:
     """Gel pads as they answer this kind of knob at about the force that carries it."""
     gel, carrying = spec.gel, jar.carrying_n(spec.gel.friction)
@@ -132,11 +46,14 @@ def pads_for(spec: SensorSpec, jar: Jar) -> Pads:
     return Pads(half_size_m=half, springs=_springs(spec, jar.knob, at))
 
 
+_simulator = lru_cache(maxsize=2)(TactileSimulator)
+
+
 @lru_cache(maxsize=64)
 def _springs(spec: SensorSpec, knob: str, normal_force_n: float) -> Bushing:
     """Springs of a gel under a knob of middle size."""
     solid = knob_solid(knob, KNOBS[knob].middle_m)
-    return bushing_of(TactileSimulator(spec), solid, pose((0, 0, 0), _WORLD_R_KNOB), normal_force_n, share=_WORKING_SHARE)
+    return bushing_of(_simulator(spec), solid, pose((0, 0, 0), _WORLD_R_KNOB), normal_force_n, share=_WORKING_SHARE)
 
 
 def jar_mjcf(jar: Jar, pads: Pads, robot: Robot, physics: LiftPhysics) -> str:

@@ -2,7 +2,8 @@
 
 A policy is a context, which reads the observations, and a head, which makes actions of what was read: `Actions` here regresses them,
 `DiffusionHead` of `diffusion.py` draws them. A context has numbers (state, forces, features of a frozen encoder), normalised by
-the training set, and, where it reads images itself, a network that is trained with it.
+the training set, and, where it reads images itself, a network that is trained with it. Of features it keeps the 32 principal components
+of the training set, the strongest as large as a number of the state: hundreds of features at full size drown it and are learned by heart.
 """
 
 from abc import ABC, abstractmethod
@@ -20,6 +21,7 @@ from simtouch.models.vit import VisionTransformer
 
 _FARTHEST = 10.0  # deviations: what never came in training shall not drown all else
 _LEAST_SPREAD = 1e-3  # of the largest value
+_COMPONENTS = 32
 
 
 class Vision(nn.Module, ABC):
@@ -82,6 +84,7 @@ class Context(nn.Module):
     Args:
         numbers: D of each observation.
         stack: Observations of numbers at once.
+        features: How many of the numbers, from the first on, are features of an encoder.
         vision: Reads the window of each pad.
         pads: P.
         lag: Steps between the frames of a window.
@@ -89,27 +92,41 @@ class Context(nn.Module):
 
     mean: torch.Tensor
     spread: torch.Tensor
+    axes: torch.Tensor
 
-    def __init__(self, numbers: int, stack: int = 3, *, vision: Vision | None = None, pads: int = 2, lag: int = 2):
+    def __init__(
+        self, numbers: int, stack: int = 3, *, features: int = 0, vision: Vision | None = None, pads: int = 2, lag: int = 2
+    ):
         super().__init__()
-        self.stack, self.vision, self.lag = stack, vision, lag
-        self.size = numbers * stack + (0 if vision is None else pads * vision.size)
+        self.stack, self.vision, self.lag, self._features = stack, vision, lag, features
+        kept = min(features, _COMPONENTS)
+        self.size = (numbers - features + kept) * stack + (0 if vision is None else pads * vision.size)
         self.register_buffer("mean", torch.zeros(numbers))
         self.register_buffer("spread", torch.ones(numbers))
+        self.register_buffer("axes", torch.eye(features, kept))
 
     def learn_scale(self, numbers: torch.Tensor) -> None:
-        """Take mean and spread from a training set, (N, D), of numbers in units of their largest value."""
+        """Take mean, spread and components from a training set, (N, D), of numbers in units of their largest value."""
         self.mean.copy_(numbers.mean(0))
         self.spread.copy_((numbers - self.mean).square().mean(0).sqrt().clamp_min(_LEAST_SPREAD))
+        if self._features:
+            features = self._scaled(numbers)[:, : self._features].double()
+            variance, axes = torch.linalg.eigh(features.T @ features / len(features))
+            strongest = variance[-1].sqrt().clamp_min(_LEAST_SPREAD)
+            self.axes.copy_(axes[:, -self.axes.shape[1] :].flip(1) / strongest)
 
     def forward(self, numbers: torch.Tensor, windows: torch.Tensor | None = None) -> torch.Tensor:
         """Numbers (B, stack, D) and, with a `vision`, windows uint8 (B, P, 2, H, W, 3), newest first."""
-        scaled = ((numbers - self.mean) / self.spread).clamp(-_FARTHEST, _FARTHEST).flatten(1)
+        features, others = self._scaled(numbers).tensor_split([self._features], -1)
+        known = torch.cat([features @ self.axes, others], -1).flatten(1)
         if self.vision is None:
-            return scaled
+            return known
         assert windows is not None
         channels_first = windows.flatten(0, 1).permute(0, 1, 4, 2, 3).flatten(1, 2)
-        return torch.cat([self.vision(channels_first.float() / 255).view(len(numbers), -1), scaled], 1)
+        return torch.cat([self.vision(channels_first.float() / 255).view(len(numbers), -1), known], 1)
+
+    def _scaled(self, numbers: torch.Tensor) -> torch.Tensor:
+        return ((numbers - self.mean) / self.spread).clamp(-_FARTHEST, _FARTHEST)
 
 
 class Head(nn.Module, ABC):

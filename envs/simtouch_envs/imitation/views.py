@@ -97,13 +97,16 @@ def _images(env: gym.Env, size: tuple[int, int]) -> Images:
     return Images(env.observation_space, list(resting_images(env).values()), size=size, sensor=sensor_of(env))
 
 
-def new_policy(view: View, episodes: Episodes, head: HeadName = "regression", *, seed: int = 0, execute: int = 5) -> Policy:
+def new_policy(
+    view: View, episodes: Episodes, head: HeadName = "regression", *, features: int = 0, seed: int = 0, execute: int = 5
+) -> Policy:
     """A policy for such episodes, with new weights.
 
     Args:
         view: How they were seen.
         episodes: Any that were played with its observer.
         head: `regression`, an MLP on 3 observations, or `diffusion`, which draws chunks of 8 actions on 2.
+        features: How many of the numbers are features of an encoder, as the observer's `layout` says.
         seed: Of the weights.
         execute: Actions of a drawn chunk that are done.
     """
@@ -111,7 +114,9 @@ def new_policy(view: View, episodes: Episodes, head: HeadName = "regression", *,
     pads = 0 if episodes.images is None else episodes.images.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        context = Context(episodes.numbers.shape[1], stack, vision=view.vision(), pads=pads, lag=view.lag_steps)
+        context = Context(
+            episodes.numbers.shape[1], stack, features=features, vision=view.vision(), pads=pads, lag=view.lag_steps
+        )
         count = episodes.advice.shape[1]
         if head == "diffusion":
             return Policy(context, DiffusionHead(context.size, count, execute=execute))
