@@ -9,7 +9,8 @@ from simtouch_envs.edge_follow.contour import Contour
 from simtouch_envs.edge_follow.env import FULL_STEP_M, FULL_TURN_RAD, REACH_M, EdgeFollowEnv
 from simtouch_envs.edge_follow.expert import EdgeFollowExpert, ExpertConfig, edge_in
 from simtouch_envs.edge_follow.plate import HOLLOW_M, Plate
-from simtouch_envs.edge_follow.shapes import FAMILIES, SPLITS, shape
+from simtouch_envs.edge_follow.shapes import FAMILIES, shape
+from simtouch_envs.numbered import SPLITS
 
 from simtouch._checks import ArgumentError, ShapeError, UnknownNameError
 from simtouch.geometry.gap_map import Grid

@@ -10,7 +10,8 @@ pytest.importorskip("mujoco")
 
 from simtouch_envs.grasp_lift.env import GRIP_N_S, GraspLiftEnv
 from simtouch_envs.grasp_lift.expert import ExpertConfig, GraspLiftExpert
-from simtouch_envs.grasp_lift.jars import KNOBS, SPLITS, TOUGHNESS, jar
+from simtouch_envs.grasp_lift.jars import KNOBS, TOUGHNESS, jar
+from simtouch_envs.numbered import SPLITS
 
 from simtouch._checks import ArgumentError, ShapeError, UnknownNameError
 

@@ -1,14 +1,11 @@
 """What may be asked of the bead maze: choices and mazes by name or number in, checked ones out, or an error that lists what is known."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from simtouch import indenters
 from simtouch._checks import ArgumentError, pick
 from simtouch.indenters.solid import Solid
 from simtouch.indenters.textured_ball import TEXTURES
-from simtouch_envs.bead_maze.mazes import FAMILIES, PER_SPLIT, SPLITS, Bead, Maze, maze
+from simtouch_envs.bead_maze.mazes import FAMILIES, Bead, Maze, maze
+from simtouch_envs.numbered import SPLITS, parts_of
 
 CHOICES = {
     "split": SPLITS,
@@ -32,25 +29,10 @@ def check_choices(*, family: str, **given) -> None:
         )
 
 
-def numbers_of(mazes: int | Sequence[int]) -> np.ndarray:
-    """The numbers that are drawn from: as many from 0 on, or the given ones."""
-    if isinstance(mazes, int | np.integer):
-        if not 1 <= mazes <= PER_SPLIT:
-            raise ArgumentError(f"`mazes` must be from 1 to {PER_SPLIT}, or the numbers of mazes; got {mazes}.")
-        return np.arange(mazes)
-    numbers = np.asarray(list(mazes))
-    if not numbers.size or numbers.dtype.kind != "i" or numbers.min() < 0 or numbers.max() >= PER_SPLIT:
-        raise ArgumentError(f"`mazes` must be from 1 to {PER_SPLIT}, or numbers from 0 to {PER_SPLIT - 1}; got {mazes!r}.")
-    return numbers
-
-
 def maze_of(chosen: int | str | Maze, family: str, split: str, bead: Bead) -> Maze:
     """A maze by its number in the split, by its name as `snake/test/7`, or as it is; the hand must be able to turn with it."""
     if isinstance(chosen, str):
-        named, *rest = chosen.split("/")
-        if len(rest) != 2 or not rest[1].isdecimal():
-            raise ArgumentError(f"`maze` must be a number from 0 to {PER_SPLIT - 1} or a name as snake/test/7; got {chosen!r}.")
-        chosen = maze(named, rest[0], int(rest[1]), bead)
+        chosen = maze(*parts_of("maze", chosen, "snake"), bead)
     if not isinstance(chosen, Maze):
         return maze(family, split, chosen, bead)
     if FAMILIES[chosen.family].yaw != FAMILIES[family].yaw:

@@ -10,12 +10,13 @@ from simtouch import SensorSpec
 from simtouch._checks import as_number
 from simtouch.geometry.pose import rotation_z
 from simtouch.indenters.solid import Solid
-from simtouch_envs.bead_maze.choices import ball_of, check_choices, maze_of, numbers_of
-from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, PER_SPLIT, START_M, Bead, Maze, maze
+from simtouch_envs.bead_maze.choices import ball_of, check_choices, maze_of
+from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, START_M, Bead, Maze, maze
 from simtouch_envs.bead_maze.model import MazePhysics, maze_mjcf
 from simtouch_envs.bead_maze.rules import reward_terms, why_lost
 from simtouch_envs.fingertips import FingertipConfig, pads_for_ball
 from simtouch_envs.gripper_env import GripperEnv
+from simtouch_envs.numbered import PER_SPLIT, numbers_of
 from simtouch_envs.robots import STEP_M_S, YAW_RAD_S, make_robot
 from simtouch_envs.worlds import Worlds
 
@@ -123,7 +124,7 @@ class BeadMazeEnv(GripperEnv):
         self.reward_type = reward_type
         self.force_budget_n = as_number("force_budget_n", force_budget_n, above=0)
         self.family, self.split, self._bead = family, split, bead
-        numbers = numbers_of(mazes)
+        numbers = numbers_of("mazes", mazes)
         self.pads = pads_for_ball(sensor, bead.radius_m, physics.grip_force_n)
         carried = make_robot(robot, action_mode, control_hz, yaw=FAMILIES[family].yaw, grip_force_n=physics.grip_force_n)
         super().__init__(

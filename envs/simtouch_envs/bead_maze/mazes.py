@@ -11,17 +11,13 @@ how much, measured on the wire and not on the plan. Splits are drawn from seeds 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
-from simtouch._checks import ArgumentError, pick
+from simtouch._checks import ArgumentError
 from simtouch_envs.bead_maze.wire import Wire, lengths
+from simtouch_envs.numbered import Split, rng_of
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-PER_SPLIT = 1000
-"""Mazes of a family in each split."""
 START_M, END_M = 0.02, 0.02
 """Where the bead starts, from the wire's begin, and where it is done, before the wire's end."""
 _ORIGIN_M = (0.0, 0.0, 0.15)
@@ -111,13 +107,7 @@ def maze(family: str, split: str, number: int, bead: Bead = Bead()) -> Maze:
     Raises:
         ArgumentError: An unknown family or split, or no such number.
     """
-    kind = pick("family", family, FAMILIES)
-    if split not in SPLITS:
-        raise ArgumentError(f"`split` must be one of {', '.join(SPLITS)}; got {split!r}.")
-    if not isinstance(number, int | np.integer) or not 0 <= number < PER_SPLIT:
-        raise ArgumentError(f"`maze` must be a whole number from 0 to {PER_SPLIT - 1}; got {number!r}.")
-    key = (list(FAMILIES).index(family), SPLITS.index(split), int(number))
-    rng = np.random.default_rng(np.random.SeedSequence(20220719, spawn_key=key))
+    rng, kind = rng_of("maze", 20220719, list(FAMILIES), family, split, number), FAMILIES[family]
     for _ in range(_TRIES):
         wire = Wire(kind.plan(rng) + _ORIGIN_M)
         if _largest_heading_rad(wire) > kind.largest_heading_rad:

@@ -10,8 +10,9 @@ from simtouch._checks import ArgumentError, as_number, pick
 from simtouch.geometry.pose import inverse, pose, rotation_z
 from simtouch_envs.edge_follow.drawing import draw_scene
 from simtouch_envs.edge_follow.plate import plate_of
-from simtouch_envs.edge_follow.shapes import FAMILIES, PER_SPLIT, SPLITS, Shape, named, numbers_of, shape
+from simtouch_envs.edge_follow.shapes import FAMILIES, Shape, named, shape
 from simtouch_envs.fingertips import FingertipConfig, sensor_of
+from simtouch_envs.numbered import PER_SPLIT, SPLITS, numbers_of
 from simtouch_envs.touch_env import Spaces, TouchEnv, box
 
 FULL_STEP_M, FULL_TURN_RAD = 1e-3, 0.15
@@ -109,7 +110,7 @@ class EdgeFollowEnv(TouchEnv):
             if value not in known:
                 raise ArgumentError(f"`{name}` must be one of {', '.join(known)}; got {value!r}.")
         self.family, self.split, self.reward_type, self.dt_s = family, split, reward_type, _DT_S
-        self._numbers_drawn = numbers_of(shapes)
+        self._numbers_drawn = numbers_of("shapes", shapes)
         spec = sensor_of(sensor, fingertip)
         self._drift_most_m = as_number("drift_m", drift_m, at_least=0)
         deepest = spec.gel.thickness_m / 4 - 3 * self._drift_most_m

@@ -5,20 +5,16 @@ shape bends no more sharply than a sensor can follow, to either side, and is now
 one: `Certificate` says by how much, measured on the contour. Splits are drawn from seeds of their own: no shape is in two of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
-from simtouch._checks import ArgumentError, pick
+from simtouch._checks import ArgumentError
 from simtouch_envs.edge_follow.contour import Contour
+from simtouch_envs.numbered import Split, parts_of, rng_of
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-PER_SPLIT = 1000
-"""Shapes of a family in each split."""
 _AROUND = 240  # points from which a contour is made
 _TRIES = 2000
 _APART_M = 25e-3  # along the contour: nearer parts are neighbours
@@ -72,13 +68,7 @@ def shape(family: str, split: str, number: int) -> Shape:
     Raises:
         ArgumentError: An unknown family or split, or no such number.
     """
-    kind = pick("family", family, FAMILIES)
-    if split not in SPLITS:
-        raise ArgumentError(f"`split` must be one of {', '.join(SPLITS)}; got {split!r}.")
-    if not isinstance(number, int | np.integer) or not 0 <= number < PER_SPLIT:
-        raise ArgumentError(f"`shape` must be a whole number from 0 to {PER_SPLIT - 1}; got {number!r}.")
-    key = (list(FAMILIES).index(family), SPLITS.index(split), int(number))
-    rng = np.random.default_rng(np.random.SeedSequence(20261123, spawn_key=key))
+    rng, kind = rng_of("shape", 20261123, list(FAMILIES), family, split, number), FAMILIES[family]
     for _ in range(_TRIES):
         contour = Contour(kind.around(rng))
         low, high = kind.length_m
@@ -92,18 +82,7 @@ def shape(family: str, split: str, number: int) -> Shape:
 
 def named(name: str) -> Shape:
     """The shape of a name as `blob/test/7`."""
-    family, *rest = name.split("/")
-    if len(rest) != 2 or not rest[1].isdecimal():
-        raise ArgumentError(f"`shape` must be a number from 0 to {PER_SPLIT - 1} or a name as blob/test/7; got {name!r}.")
-    return shape(family, rest[0], int(rest[1]))
-
-
-def numbers_of(shapes: int | Sequence[int]) -> np.ndarray:
-    """The numbers that are drawn from: as many from 0 on, or the given ones."""
-    numbers = np.arange(shapes) if isinstance(shapes, int | np.integer) else np.asarray(list(shapes))
-    if not numbers.size or numbers.dtype.kind != "i" or numbers.min() < 0 or numbers.max() >= PER_SPLIT:
-        raise ArgumentError(f"`shapes` must be from 1 to {PER_SPLIT}, or numbers from 0 to {PER_SPLIT - 1}; got {shapes!r}.")
-    return numbers
+    return shape(*parts_of("shape", name, "blob"))
 
 
 def certify(contour: Contour) -> Certificate:

@@ -9,10 +9,11 @@ from simtouch import SensorSpec
 from simtouch._checks import ArgumentError
 from simtouch.indenters.solid import Solid
 from simtouch_envs.fingertips import FingertipConfig, sensor_of
-from simtouch_envs.grasp_lift.jars import PER_SPLIT, Jar, jar, jar_of, numbers_of
+from simtouch_envs.grasp_lift.jars import Jar, jar, jar_of
 from simtouch_envs.grasp_lift.model import LiftPhysics, jar_mjcf, pads_for
 from simtouch_envs.gripper import SIDES, Hand
 from simtouch_envs.gripper_env import GripperEnv
+from simtouch_envs.numbered import PER_SPLIT, numbers_of
 from simtouch_envs.robots import MOST_SPEED_M_S, STEP_M_S, FloatingHand
 from simtouch_envs.worlds import Worlds
 
@@ -115,7 +116,7 @@ class GraspLiftEnv(GripperEnv):
             if value not in known:
                 raise ArgumentError(f"`{name}` must be one of {', '.join(map(str, known))}; got {value!r}.")
         self.reward_type, self.family, self.split = reward_type, family, split
-        numbers = numbers_of(jars)
+        numbers = numbers_of("jars", jars)
         jar(family, split, 0)  # refuses what is not known
         spec = sensor_of(sensor, fingertips)
         robot = FloatingHand(Hand(), grip_force_n=physics.first_grip_n, control_hz=control_hz)

@@ -12,19 +12,14 @@ drawn from seeds of their own, so that no jar is in two of them.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
-from simtouch._checks import ArgumentError, pick
 from simtouch.geometry.pose import pose, rotation_y
 from simtouch.indenters.solid import Solid
 from simtouch.scenes.geom_solids import Geom, solid_of
+from simtouch_envs.numbered import Split, parts_of, rng_of
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-PER_SPLIT = 1000
-"""Jars of a family in each split."""
 GRAVITY_M_S2 = 9.81
 MASS_KG = (0.04, 0.32)
 """Lightest and heaviest, log-uniform between."""
@@ -127,13 +122,7 @@ def jar(family: str, split: str, number: int) -> Jar:
         UnknownNameError: An unknown family.
         ArgumentError: An unknown split, or no such number.
     """
-    pick("family", family, dict.fromkeys(FAMILIES))
-    if split not in SPLITS:
-        raise ArgumentError(f"`split` must be one of {', '.join(SPLITS)}; got {split!r}.")
-    if not isinstance(number, int | np.integer) or not 0 <= number < PER_SPLIT:
-        raise ArgumentError(f"`jar` must be a whole number from 0 to {PER_SPLIT - 1}; got {number!r}.")
-    key = (FAMILIES.index(family), SPLITS.index(split), int(number))
-    rng = np.random.default_rng(np.random.SeedSequence(20220720, spawn_key=key))
+    rng = rng_of("jar", 20220720, FAMILIES, family, split, number)
     knob = str(rng.choice(list(KNOBS))) if family == "mixed" else family
     size = rng.uniform(KNOBS[knob].least_m, KNOBS[knob].most_m)
     if KNOBS[knob].kind == "ellipsoid":
@@ -154,16 +143,5 @@ def jar(family: str, split: str, number: int) -> Jar:
 def jar_of(chosen: int | str | Jar, family: str, split: str) -> Jar:
     """A jar by its number in the split, by its name as `mixed/test/7`, or as it is."""
     if isinstance(chosen, str):
-        named, *rest = chosen.split("/")
-        if len(rest) != 2 or not rest[1].isdecimal():
-            raise ArgumentError(f"`jar` must be a number from 0 to {PER_SPLIT - 1} or a name as mixed/test/7; got {chosen!r}.")
-        return jar(named, rest[0], int(rest[1]))
+        return jar(*parts_of("jar", chosen, "mixed"))
     return chosen if isinstance(chosen, Jar) else jar(family, split, chosen)
-
-
-def numbers_of(jars) -> np.ndarray:
-    """The numbers that are drawn from: as many from 0 on, or the given ones."""
-    numbers = np.arange(jars) if isinstance(jars, int | np.integer) else np.asarray(list(jars))
-    if not numbers.size or numbers.dtype.kind != "i" or numbers.min() < 0 or numbers.max() >= PER_SPLIT:
-        raise ArgumentError(f"`jars` must be from 1 to {PER_SPLIT}, or numbers from 0 to {PER_SPLIT - 1}; got {jars!r}.")
-    return numbers

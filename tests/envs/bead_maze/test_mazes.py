@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("gymnasium")
-from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, PER_SPLIT, SPLITS, START_M, Bead, certify, maze
+from simtouch_envs.bead_maze.mazes import END_M, FAMILIES, START_M, Bead, certify, maze
 from simtouch_envs.bead_maze.wire import Wire
+from simtouch_envs.numbered import PER_SPLIT, SPLITS
 
 from simtouch._checks import ArgumentError, UnknownNameError
 
